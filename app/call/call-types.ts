@@ -1,0 +1,38 @@
+/**
+ * The engine's face: what `state/` and `app/main.tsx` use of it. Owns no behaviour.
+ */
+import type { LocalMedia } from './media/media-types.ts';
+import type { Observable } from './observable.ts';
+import type { CallSnapshot, LinkReport } from './snapshot.ts';
+
+export interface CallOptions {
+  /** The 16 bytes of the invitation. */
+  readonly secret: Uint8Array<ArrayBuffer>;
+  /** Room password, '' for none. */
+  readonly password: string;
+  readonly name: string;
+  /** Only relay candidates are gathered and used. */
+  readonly relayOnly: boolean;
+  /** Borrowed: the call reads its tracks and never closes it. */
+  readonly media: LocalMedia;
+}
+
+export interface Call extends Observable<CallSnapshot> {
+  /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
+  level(peerKey: string): number;
+  /** What the browser measured on the link to a peer; null for an unknown key. */
+  report(peerKey: string): Promise<LinkReport | null>;
+  /** Tries an unreachable peer, or the server that is away, again at once. */
+  retry(): void;
+  /** Says goodbye to everybody and releases every socket and link. Idempotent; the phase is `ended` when it returns. */
+  leave(): void;
+}
+
+/**
+ * Everything slow about joining that needs no consent (keys, certificate, identity), started in the lobby so that
+ * pressing Join costs no more than the network. Contacts nobody.
+ */
+export interface PreparedCall {
+  join(options: Omit<CallOptions, 'secret' | 'password'>): Call;
+  discard(): void;
+}
