@@ -36,3 +36,20 @@ export const PONG = 'pong';
 
 /** How often a client pings. */
 export const PING_INTERVAL_MS = 25_000;
+
+/** Most characters of all hellos of a room together, so that a `welcome` always fits MAX_FRAME_BYTES. */
+export const MAX_ROOM_HELLO_CHARS = 10 * 1024;
+
+/** Most characters of `iceServers` as JSON; with MAX_ROOM_HELLO_CHARS and the framing it fits MAX_FRAME_BYTES. */
+export const MAX_ICE_SERVERS_CHARS = 3 * 1024;
+
+/** Most people in a room, whatever an operator configures. */
+export const MAX_CAPACITY = 64;
+
+/** Caps on what a `welcome` may carry in `iceServers`. */
+export const MAX_ICE_SERVERS = 16;
+export const MAX_ICE_URLS = 16;
+export const MAX_ICE_FIELD_CHARS = 512;
+
+/** HMAC-SHA-256, base64url: 43 characters, of which the last carries four significant bits. */
+export const TICKET_PATTERN = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
