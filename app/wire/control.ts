@@ -1,0 +1,161 @@
+/**
+ * Frames of a link's control channel, version 1: what the two ends say to each other once their data channel is
+ * open. Owns bytes and caps; knows no channel, no key and no peer connection.
+ *
+ * Layout: version (1 byte), kind (1 byte), body.
+ *
+ * | kind | frame         | body                                                              |
+ * | ---- | ------------- | ----------------------------------------------------------------- |
+ * | 1    | `confirm`     | 32 bytes                                                          |
+ * | 2    | `description` | 1 byte type (0 offer, 1 answer), SDP in UTF-8                     |
+ * | 3    | `candidate`   | JSON array [candidate, sdpMid, sdpMLineIndex, usernameFragment]   |
+ * | 4    | `media-state` | 1 byte: bit 0 microphone, bit 1 camera, the rest zero             |
+ * | 5    | `bye`         | empty                                                             |
+ *
+ * An empty `candidate` string is the end of candidates (W3C webrtc-pc s4.8.1.1), so it needs no kind of its own.
+ */
+
+const VERSION = 1;
+/** Longest frame, in bytes. */
+export const MAX_CONTROL_BYTES = 64 * 1024;
+const CONFIRM_TAG_BYTES = 32;
+const MAX_SDP_CHARS = 32 * 1024;
+const MAX_CANDIDATE_CHARS = 512;
+const MAX_MID_CHARS = 64;
+/** RFC 8839 s5.4: ice-ufrag is 4 to 256 characters. */
+const MAX_USERNAME_FRAGMENT_CHARS = 256;
+const MAX_M_LINE_INDEX = 0xffff;
+
+const KIND = { confirm: 1, description: 2, candidate: 3, mediaState: 4, bye: 5 } as const;
+
+export type ControlFrame =
+  /** Proof of the pair's confirm key: 32 bytes. */
+  | { readonly kind: 'confirm'; readonly tag: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'description'; readonly type: 'offer' | 'answer'; readonly sdp: string }
+  | {
+      readonly kind: 'candidate';
+      readonly candidate: string;
+      readonly sdpMid: string | null;
+      readonly sdpMLineIndex: number | null;
+      readonly usernameFragment: string | null;
+    }
+  | { readonly kind: 'media-state'; readonly microphone: boolean; readonly camera: boolean }
+  | { readonly kind: 'bye' };
+
+/** Bytes of `frame`. Throws RangeError for a frame that `decodeControl` would refuse. */
+export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
+  const bytes = encodeBody(frame);
+  if (decodeControl(bytes.buffer) === null)
+    throw new RangeError(`control frame out of bounds: ${frame.kind}`);
+  return bytes;
+}
+
+/** The frame in `bytes`, or null for anything that is not exactly one well-formed frame. Never throws. */
+export function decodeControl(bytes: ArrayBuffer): ControlFrame | null {
+  if (bytes.byteLength < 2 || bytes.byteLength > MAX_CONTROL_BYTES) return null;
+  const all = new Uint8Array(bytes);
+  if (all[0] !== VERSION) return null;
+  const body = all.subarray(2);
+  switch (all[1]) {
+    case KIND.confirm:
+      return body.length === CONFIRM_TAG_BYTES ? { kind: 'confirm', tag: body.slice() } : null;
+    case KIND.description:
+      return decodeDescription(body);
+    case KIND.candidate:
+      return decodeCandidate(body);
+    case KIND.mediaState: {
+      const bits = body[0];
+      if (body.length !== 1 || bits === undefined || bits > 3) return null;
+      return { kind: 'media-state', microphone: (bits & 1) !== 0, camera: (bits & 2) !== 0 };
+    }
+    case KIND.bye:
+      return body.length === 0 ? { kind: 'bye' } : null;
+    default:
+      return null;
+  }
+}
+
+function encodeBody(frame: ControlFrame): Uint8Array<ArrayBuffer> {
+  switch (frame.kind) {
+    case 'confirm':
+      return concat(Uint8Array.of(VERSION, KIND.confirm), frame.tag);
+    case 'description':
+      return concat(
+        Uint8Array.of(VERSION, KIND.description, frame.type === 'offer' ? 0 : 1),
+        encode(frame.sdp),
+      );
+    case 'candidate':
+      return concat(
+        Uint8Array.of(VERSION, KIND.candidate),
+        encode(JSON.stringify([frame.candidate, frame.sdpMid, frame.sdpMLineIndex, frame.usernameFragment])),
+      );
+    case 'media-state':
+      return Uint8Array.of(VERSION, KIND.mediaState, (frame.microphone ? 1 : 0) | (frame.camera ? 2 : 0));
+    case 'bye':
+      return Uint8Array.of(VERSION, KIND.bye);
+  }
+}
+
+function decodeDescription(body: Uint8Array): ControlFrame | null {
+  const type = body[0] === 0 ? 'offer' : body[0] === 1 ? 'answer' : null;
+  const sdp = decodeText(body.subarray(1));
+  if (type === null || sdp === null || !isSdp(sdp)) return null;
+  return { kind: 'description', type, sdp };
+}
+
+function decodeCandidate(body: Uint8Array): ControlFrame | null {
+  const text = decodeText(body);
+  if (text === null) return null;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!Array.isArray(value) || value.length !== 4) return null;
+  const fields: readonly unknown[] = value;
+  const [candidate, sdpMid, sdpMLineIndex, usernameFragment] = fields;
+  if (!isLine(candidate, MAX_CANDIDATE_CHARS)) return null;
+  if (sdpMid !== null && !isLine(sdpMid, MAX_MID_CHARS)) return null;
+  if (sdpMLineIndex !== null && !isIndex(sdpMLineIndex)) return null;
+  if (usernameFragment !== null && !isLine(usernameFragment, MAX_USERNAME_FRAGMENT_CHARS)) return null;
+  // W3C webrtc-pc s4.4.2, addIceCandidate: a candidate must say which m-line it is for.
+  if (candidate !== '' && sdpMid === null && sdpMLineIndex === null) return null;
+  return { kind: 'candidate', candidate, sdpMid, sdpMLineIndex, usernameFragment };
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function decodeText(bytes: Uint8Array): string | null {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+function isSdp(text: string): boolean {
+  if (text.length === 0 || text.length > MAX_SDP_CHARS) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: SDP is text lines; no other control belongs in it.
+  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text);
+}
+
+/** One line of at most `maxChars`: a line break in it could smuggle a second SDP line. */
+function isLine(value: unknown, maxChars: number): value is string {
+  if (typeof value !== 'string' || value.length > maxChars) return false;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is refused here.
+  return !/[\u0000-\u001f\u007f]/.test(value);
+}
+
+function isIndex(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_M_LINE_INDEX;
+}
+
+function concat(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(head.length + tail.length);
+  bytes.set(head);
+  bytes.set(tail, head.length);
+  return bytes;
+}
