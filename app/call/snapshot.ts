@@ -14,7 +14,9 @@ export type EndCode =
   | 'version'
   | 'forbidden'
   | 'bad-message'
-  | 'pace';
+  | 'pace'
+  /** Something on this side that cannot be mended by trying again, such as a browser without WebRTC. */
+  | 'failed';
 
 /**
  * Where one peer stands.

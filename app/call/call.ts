@@ -1,0 +1,145 @@
+/**
+ * One call, from Join to Leave: composes signalling and mesh, and shows one snapshot of both. Owns their lifetimes and
+ * the page events that concern them; borrows the local media.
+ */
+
+import { ROOM_PATH } from '../../rooms/protocol/limits.ts';
+import { sealHello } from '../crypto/hello-seal.ts';
+import type { Identity } from '../crypto/identity.ts';
+import type { RoomKeys } from '../crypto/room-keys.ts';
+import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
+import type { Call, CallOptions } from './call-types.ts';
+import { createReporter } from './link-report.ts';
+import type { LocalMediaSnapshot } from './media/media-types.ts';
+import { createMesh, type Mesh } from './mesh.ts';
+import { createSubject } from './observable.ts';
+import type { LocalTracks } from './peer-link.ts';
+import { Scope } from './scope.ts';
+import { createSignaling, type Signaling } from './signaling.ts';
+import type { CallSnapshot, EndCode } from './snapshot.ts';
+
+/** What `prepare` made. */
+export interface CallMaterial {
+  readonly keys: RoomKeys;
+  readonly identity: Identity;
+  readonly certificate: RTCCertificate;
+  readonly fingerprint: Uint8Array<ArrayBuffer>;
+}
+
+const START: CallSnapshot = {
+  phase: 'joining',
+  server: 'connecting',
+  endCode: null,
+  strangers: 0,
+  peers: [],
+};
+
+export function createCall(
+  material: Promise<CallMaterial>,
+  options: Omit<CallOptions, 'secret' | 'password'>,
+): Call {
+  const scope = new Scope();
+  const { signal } = scope;
+  const subject = createSubject<CallSnapshot>(START);
+  let mesh: Mesh | null = null;
+  let signaling: Signaling | null = null;
+
+  function refresh(): void {
+    const before = subject.snapshot();
+    if (!mesh || !signaling || before.phase === 'ended') return;
+    const { state, endCode } = signaling.snapshot();
+    if (state === 'ended') {
+      end(endCode ?? 'bad-message');
+      return;
+    }
+    subject.set({
+      phase: before.phase === 'joined' || state === 'connected' ? 'joined' : 'joining',
+      server: state,
+      endCode: null,
+      strangers: mesh.strangers(),
+      peers: mesh.peers(),
+    });
+  }
+
+  function end(endCode: EndCode): void {
+    if (subject.snapshot().phase === 'ended') return;
+    mesh?.sayBye();
+    subject.set({ ...subject.snapshot(), phase: 'ended', endCode, peers: [], strangers: 0 });
+    scope.close();
+  }
+
+  async function start(): Promise<void> {
+    const { keys, identity, certificate, fingerprint } = await material;
+    const hello: Hello = {
+      version: 1,
+      publicKey: identity.publicKey,
+      fingerprint,
+      nonce: identity.nonce,
+      name: cleanName(options.name),
+      capabilities: 0,
+    };
+    const sealed = await sealHello(keys, hello);
+    if (signal.aborted) return;
+
+    const room = createSignaling({ url: roomUrl(), roomId: keys.roomId, hello: () => sealed });
+    signaling = room;
+    const people = createMesh({
+      scope,
+      keys,
+      identity,
+      certificate,
+      ownFingerprint: fingerprint,
+      ownHelloBytes: encodeHello(hello),
+      relayOnly: options.relayOnly,
+      tracks: tracksOf(options.media.snapshot()),
+      sendSignal: (to, data) => room.send(to, data),
+      changed: refresh,
+    });
+    mesh = people;
+    scope.onClose(room.on((event) => people.handle(event)));
+    scope.onClose(room.subscribe(refresh));
+    scope.onClose(() => room.close());
+    scope.onClose(options.media.subscribe(() => people.setTracks(tracksOf(options.media.snapshot()))));
+
+    // A closed page cannot say goodbye; a page that is going away just can.
+    addEventListener('pagehide', () => people.sayBye(), { signal });
+    const wake = () => {
+      room.retry();
+      people.nudge();
+    };
+    addEventListener('online', wake, { signal });
+    document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(), {
+      signal,
+    });
+    refresh();
+  }
+
+  void start().catch(() => end('failed'));
+  const reporter = createReporter();
+
+  return {
+    snapshot: () => subject.snapshot(),
+    subscribe: (listener) => subject.subscribe(listener),
+    level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
+    async report(key) {
+      const link = mesh?.member(key)?.link();
+      return link ? reporter.report(key, await link.stats()) : null;
+    },
+    retry() {
+      signaling?.retry();
+      mesh?.nudge();
+    },
+    leave: () => end('left'),
+  };
+}
+
+function tracksOf(media: LocalMediaSnapshot): LocalTracks {
+  return { microphone: media.microphoneTrack, camera: media.cameraTrack };
+}
+
+function roomUrl(): string {
+  const url = new URL(ROOM_PATH, location.href);
+  url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
+  url.hash = '';
+  return url.href;
+}

@@ -1,0 +1,176 @@
+/**
+ * Perfect negotiation for one peer connection (W3C webrtc-pc, "Perfect negotiation example"), and when to send what it
+ * produces. Owns the collision rules and the bundling of early candidates with their description; knows neither the
+ * WebSocket nor sealing: what it has to say goes through `send`.
+ *
+ * States are the peer connection's own `signalingState`, refined by three flags of the example: `makingOffer`,
+ * `ignoreOffer`, `isSettingRemoteAnswerPending`. Messages are handled one at a time, in order of arrival.
+ */
+
+export interface CandidateInit {
+  readonly candidate: string;
+  readonly sdpMid: string | null;
+  readonly sdpMLineIndex: number | null;
+  readonly usernameFragment: string | null;
+}
+
+export type NegotiationMessage =
+  | { readonly kind: 'description'; readonly type: 'offer' | 'answer'; readonly sdp: string }
+  | { readonly kind: 'candidates'; readonly candidates: readonly CandidateInit[] };
+
+export interface NegotiationOptions {
+  readonly pc: RTCPeerConnection;
+  /** The polite side gives way when offers collide. */
+  readonly polite: boolean;
+  /** Whether this side makes the first offer. The other ignores `negotiationneeded` until one arrived. */
+  readonly firstOffer: boolean;
+  /** Takes the message; its delivery is the caller's business. */
+  readonly send: (message: NegotiationMessage) => void;
+  /** Judges a peer's description before the browser sees it. */
+  readonly acceptable: (sdp: string) => boolean;
+  /** Runs between a first offer being set and its answer being made: the place to configure transceivers. */
+  readonly beforeFirstAnswer: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+export interface Negotiation {
+  /** Queues a peer's message. Never rejects: what the browser refuses is dropped, and recovery notices. */
+  receive(message: NegotiationMessage): void;
+  /** Describes the present local state again, for a peer that may have missed it. */
+  resend(): void;
+}
+
+/** How long a description waits for candidates to travel with it; gathering of host candidates takes less. */
+const BUNDLE_MS = 20;
+/** How long later candidates wait for each other. */
+const TRICKLE_MS = 30;
+
+export function createNegotiation(options: NegotiationOptions): Negotiation {
+  const { pc, polite, signal } = options;
+  let makingOffer = false;
+  let ignoreOffer = false;
+  let isSettingRemoteAnswerPending = false;
+  let begun = options.firstOffer;
+  let chain: Promise<void> = Promise.resolve();
+
+  /** While a description waits to be sent, candidates belong to its text and are not sent on their own. */
+  let descriptionTimer: ReturnType<typeof setTimeout> | null = null;
+  let trickleTimer: ReturnType<typeof setTimeout> | null = null;
+  let trickled: CandidateInit[] = [];
+
+  function sendDescription(): void {
+    if (descriptionTimer !== null) clearTimeout(descriptionTimer);
+    descriptionTimer = null;
+    const local = pc.localDescription;
+    if (signal.aborted || !local || (local.type !== 'offer' && local.type !== 'answer')) return;
+    options.send({ kind: 'description', type: local.type, sdp: local.sdp });
+  }
+
+  function scheduleDescription(): void {
+    trickled = [];
+    if (descriptionTimer !== null) clearTimeout(descriptionTimer);
+    if (pc.iceGatheringState === 'complete') sendDescription();
+    else descriptionTimer = setTimeout(sendDescription, BUNDLE_MS);
+  }
+
+  function flushCandidates(): void {
+    trickleTimer = null;
+    if (signal.aborted || trickled.length === 0) return;
+    options.send({ kind: 'candidates', candidates: trickled });
+    trickled = [];
+  }
+
+  async function makeOffer(): Promise<void> {
+    try {
+      makingOffer = true;
+      await pc.setLocalDescription();
+      if (!signal.aborted) scheduleDescription();
+    } catch {
+      // The connection was closed or left `stable` meanwhile; `negotiationneeded` fires again if it still is.
+    } finally {
+      makingOffer = false;
+    }
+  }
+
+  async function handleDescription(type: 'offer' | 'answer', sdp: string): Promise<void> {
+    if (!options.acceptable(sdp)) return;
+    const readyForOffer = !makingOffer && (pc.signalingState === 'stable' || isSettingRemoteAnswerPending);
+    ignoreOffer = !polite && type === 'offer' && !readyForOffer;
+    if (ignoreOffer) return;
+    if (type === 'answer' && pc.signalingState !== 'have-local-offer') return;
+    isSettingRemoteAnswerPending = type === 'answer';
+    try {
+      await pc.setRemoteDescription({ type, sdp });
+    } finally {
+      isSettingRemoteAnswerPending = false;
+    }
+    if (type === 'answer' || signal.aborted) return;
+    if (!begun) {
+      begun = true;
+      await options.beforeFirstAnswer();
+      if (signal.aborted) return;
+    }
+    await pc.setLocalDescription();
+    if (!signal.aborted) scheduleDescription();
+  }
+
+  async function handle(message: NegotiationMessage): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      if (message.kind === 'description') {
+        await handleDescription(message.type, message.sdp);
+        return;
+      }
+      for (const candidate of message.candidates) {
+        if (signal.aborted) return;
+        await pc.addIceCandidate({ ...candidate }).catch(() => {
+          // A candidate of an offer that was ignored, or of a description already replaced.
+        });
+      }
+    } catch {
+      // The browser refused the description: the link stays as it is, and recovery makes a new one if it is needed.
+    }
+  }
+
+  pc.addEventListener(
+    'negotiationneeded',
+    () => {
+      if (begun) void makeOffer();
+    },
+    { signal },
+  );
+  pc.addEventListener(
+    'icecandidate',
+    ({ candidate }) => {
+      if (!candidate || candidate.candidate === '' || descriptionTimer !== null) return;
+      trickled.push({
+        candidate: candidate.candidate,
+        sdpMid: candidate.sdpMid,
+        sdpMLineIndex: candidate.sdpMLineIndex,
+        usernameFragment: candidate.usernameFragment,
+      });
+      trickleTimer ??= setTimeout(flushCandidates, TRICKLE_MS);
+    },
+    { signal },
+  );
+  pc.addEventListener(
+    'icegatheringstatechange',
+    () => {
+      if (pc.iceGatheringState === 'complete' && descriptionTimer !== null) sendDescription();
+    },
+    { signal },
+  );
+  signal.addEventListener('abort', () => {
+    if (descriptionTimer !== null) clearTimeout(descriptionTimer);
+    if (trickleTimer !== null) clearTimeout(trickleTimer);
+  });
+
+  return {
+    receive(message) {
+      chain = chain.then(() => handle(message));
+    },
+    resend() {
+      if (pc.signalingState === 'have-local-offer') sendDescription();
+    },
+  };
+}

@@ -1,0 +1,298 @@
+/**
+ * One peer connection and what belongs to it: four transceivers, the control channel, the confirmation that the peer
+ * holds the pair's key. Owns the `RTCPeerConnection` from construction to `close`. Knows neither the room nor the
+ * ladder of recovery: it reports what happens and does what it is told.
+ */
+import { type ControlFrame, decodeControl, encodeControl } from '../wire/control.ts';
+import { preferredCodecs } from './codecs.ts';
+import { inspectDescription } from './description.ts';
+import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
+import type { Scope } from './scope.ts';
+import type { PeerStreams, Route } from './snapshot.ts';
+
+/** What proves that both ends of this DTLS session hold the pair's key (DESIGN section 2, last point). */
+export interface Confirmation {
+  tag(): Promise<Uint8Array<ArrayBuffer>>;
+  verify(tag: Uint8Array<ArrayBuffer>): Promise<boolean>;
+}
+
+export interface LocalTracks {
+  readonly microphone: MediaStreamTrack | null;
+  readonly camera: MediaStreamTrack | null;
+}
+
+export interface PeerLinkOptions {
+  /** Ends with the link; the link closes when it closes. */
+  readonly scope: Scope;
+  readonly configuration: RTCConfiguration;
+  readonly polite: boolean;
+  /** The certificate fingerprint of the peer's hello. */
+  readonly peerFingerprint: Uint8Array;
+  readonly confirmation: Confirmation;
+  readonly tracks: LocalTracks;
+  /** Delivers over the sealed signalling path; used while the control channel is not confirmed and open. */
+  readonly sendSealed: (message: NegotiationMessage) => void;
+  readonly events: PeerLinkEvents;
+}
+
+export interface PeerLinkEvents {
+  stateChanged(state: RTCPeerConnectionState): void;
+  /** The peer proved its key: from here on it may have a tile. */
+  confirmed(): void;
+  mediaState(microphone: boolean, camera: boolean): void;
+  routeChanged(route: Route): void;
+  /** The peer said goodbye. */
+  bye(): void;
+  /** The control channel closed, or the peer's proof was wrong. */
+  controlLost(reason: 'closed' | 'proof'): void;
+}
+
+export interface PeerLink {
+  readonly streams: PeerStreams;
+  state(): RTCPeerConnectionState;
+  /** A message from the sealed signalling path. */
+  receive(message: NegotiationMessage): void;
+  /** Sends the pending offer again: the peer may never have had it. */
+  resend(): void;
+  restartIce(): void;
+  setConfiguration(configuration: RTCConfiguration): void;
+  setTracks(tracks: LocalTracks): void;
+  /** Bytes received over the selected candidate pair so far, of whatever kind. */
+  receivedBytes(): Promise<number>;
+  level(): number;
+  stats(): Promise<RTCStatsReport>;
+  /** Best effort, synchronous: used when the page goes away. */
+  sayBye(): void;
+}
+
+/** In the order of the media sections; the answering side recognises them by it. */
+const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
+const MICROPHONE = 0;
+const CAMERA = 1;
+/** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
+const CONTROL_CHANNEL_ID = 0;
+
+export function createPeerLink(options: PeerLinkOptions): PeerLink {
+  const { scope, events } = options;
+  const { signal } = scope;
+  const pc = new RTCPeerConnection(options.configuration);
+  const main = new MediaStream();
+  let tracks = options.tracks;
+  let transceivers: readonly RTCRtpTransceiver[] = [];
+  let peerConfirmed = false;
+  let ended = false;
+
+  const control = pc.createDataChannel('control', { negotiated: true, id: CONTROL_CHANNEL_ID });
+  control.binaryType = 'arraybuffer';
+
+  scope.onClose(() => {
+    ended = true;
+    control.close();
+    pc.close();
+  });
+
+  function sendControl(frame: ControlFrame): boolean {
+    if (control.readyState !== 'open') return false;
+    try {
+      control.send(encodeControl(frame));
+      return true;
+    } catch {
+      // The channel began to close between the check and the call, or its buffer is full: `close` follows.
+      return false;
+    }
+  }
+
+  function send(message: NegotiationMessage): void {
+    if (!peerConfirmed || control.readyState !== 'open') {
+      options.sendSealed(message);
+      return;
+    }
+    if (message.kind === 'description') {
+      if (!sendControl(message)) options.sendSealed(message);
+      return;
+    }
+    for (const candidate of message.candidates) sendControl({ kind: 'candidate', ...candidate });
+  }
+
+  function adopt(list: readonly RTCRtpTransceiver[]): void {
+    transceivers = list;
+    for (const transceiver of list) {
+      const capabilities = RTCRtpReceiver.getCapabilities(transceiver.receiver.track.kind);
+      if (capabilities) transceiver.setCodecPreferences(preferredCodecs(capabilities.codecs));
+    }
+    for (const index of [MICROPHONE, CAMERA]) {
+      const track = list[index]?.receiver.track;
+      if (track) main.addTrack(track);
+    }
+    applyTracks();
+  }
+
+  function applyTracks(): void {
+    replace(MICROPHONE, tracks.microphone);
+    replace(CAMERA, tracks.camera);
+  }
+
+  function replace(index: number, track: MediaStreamTrack | null): void {
+    const sender = transceivers[index]?.sender;
+    if (!sender || ended || sender.track === track) return;
+    // Rejected only when the connection closes or the kind is wrong, and the kinds are ours.
+    sender.replaceTrack(track).catch(() => undefined);
+  }
+
+  function announceMedia(): void {
+    sendControl({
+      kind: 'media-state',
+      microphone: tracks.microphone !== null,
+      camera: tracks.camera !== null,
+    });
+  }
+
+  const negotiation = createNegotiation({
+    pc,
+    polite: options.polite,
+    firstOffer: !options.polite,
+    send,
+    acceptable: (sdp) => inspectDescription(sdp, options.peerFingerprint).ok,
+    async beforeFirstAnswer() {
+      const list = pc.getTransceivers().slice(0, TRANSCEIVERS.length);
+      for (const transceiver of list) transceiver.direction = 'sendrecv';
+      adopt(list);
+    },
+    signal,
+  });
+
+  // Only the side that offers first allocates: transceivers made with addTransceiver are never associated with a remote
+  // offer's sections (JSEP, RFC 9429 s5.10), so the other side takes those the offer makes.
+  if (!options.polite) adopt(TRANSCEIVERS.map((kind) => pc.addTransceiver(kind, { direction: 'sendrecv' })));
+
+  control.addEventListener(
+    'open',
+    async () => {
+      const tag = await options.confirmation.tag();
+      if (!signal.aborted) sendControl({ kind: 'confirm', tag });
+    },
+    { signal },
+  );
+  control.addEventListener('close', () => events.controlLost('closed'), { signal });
+
+  let incoming: Promise<void> = Promise.resolve();
+  control.addEventListener(
+    'message',
+    ({ data }: MessageEvent<unknown>) => {
+      if (!(data instanceof ArrayBuffer)) return;
+      const frame = decodeControl(data);
+      // One at a time: what follows the proof must not be looked at before the proof was.
+      if (frame) incoming = incoming.then(() => handleControl(frame));
+    },
+    { signal },
+  );
+
+  async function handleControl(frame: ControlFrame): Promise<void> {
+    if (signal.aborted) return;
+    if (!peerConfirmed) {
+      if (frame.kind !== 'confirm') return;
+      const proven = await options.confirmation.verify(frame.tag);
+      if (signal.aborted) return;
+      if (!proven) {
+        events.controlLost('proof');
+        return;
+      }
+      peerConfirmed = true;
+      announceMedia();
+      events.confirmed();
+      void reportRoute();
+      return;
+    }
+    switch (frame.kind) {
+      case 'description':
+        negotiation.receive(frame);
+        return;
+      case 'candidate':
+        negotiation.receive({ kind: 'candidates', candidates: [frame] });
+        return;
+      case 'media-state':
+        events.mediaState(frame.microphone, frame.camera);
+        return;
+      case 'bye':
+        events.bye();
+        return;
+      default:
+        return;
+    }
+  }
+
+  async function reportRoute(): Promise<void> {
+    const report = await pc.getStats().catch(() => null);
+    if (!report || signal.aborted) return;
+    const route = routeOf(report);
+    if (route !== 'unknown') events.routeChanged(route);
+  }
+
+  pc.addEventListener(
+    'connectionstatechange',
+    () => {
+      events.stateChanged(pc.connectionState);
+      if (pc.connectionState === 'connected') void reportRoute();
+    },
+    { signal },
+  );
+
+  return {
+    streams: { main },
+    state: () => pc.connectionState,
+    receive: (message) => negotiation.receive(message),
+    resend: () => negotiation.resend(),
+    restartIce: () => pc.restartIce(),
+    setConfiguration(configuration) {
+      // The certificate is fixed at construction (webrtc-pc s4.4.1.6) and given again unchanged.
+      if (!ended) pc.setConfiguration(configuration);
+    },
+    setTracks(next) {
+      tracks = next;
+      applyTracks();
+      if (peerConfirmed) announceMedia();
+    },
+    async receivedBytes() {
+      const report = await pc.getStats().catch(() => null);
+      let bytes = 0;
+      report?.forEach((entry: { type: string; bytesReceived?: number }) => {
+        if (entry.type === 'transport') bytes += entry.bytesReceived ?? 0;
+      });
+      return bytes;
+    },
+    level() {
+      const source = transceivers[MICROPHONE]?.receiver.getSynchronizationSources()[0];
+      return source?.audioLevel ?? 0;
+    },
+    stats: () => pc.getStats(),
+    sayBye() {
+      sendControl({ kind: 'bye' });
+    },
+  };
+}
+
+interface PairEntry {
+  readonly type: string;
+  readonly id: string;
+  readonly selectedCandidatePairId?: string;
+  readonly localCandidateId?: string;
+  readonly remoteCandidateId?: string;
+  readonly candidateType?: string;
+}
+
+/** Whether the selected candidate pair of `report` has a relay candidate at either end. */
+export function routeOf(report: RTCStatsReport): Route {
+  const entries = new Map<string, PairEntry>();
+  report.forEach((entry: PairEntry) => {
+    entries.set(entry.id, entry);
+  });
+  for (const entry of entries.values()) {
+    if (entry.type !== 'transport' || !entry.selectedCandidatePairId) continue;
+    const pair = entries.get(entry.selectedCandidatePairId);
+    const types = [pair?.localCandidateId, pair?.remoteCandidateId].map(
+      (id) => id && entries.get(id)?.candidateType,
+    );
+    return types.includes('relay') ? 'relayed' : 'direct';
+  }
+  return 'unknown';
+}
