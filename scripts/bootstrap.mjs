@@ -26,6 +26,16 @@ function installed() {
   );
 }
 
+/** Whether npm succeeded. What it prints goes to standard error: standard output belongs to the script. */
+function npm(...words) {
+  const { status } = spawnSync('npm', [...words, '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['inherit', 2, 2],
+    shell: windows,
+  });
+  return status === 0;
+}
+
 function fail(sentence) {
   process.stderr.write(`${sentence}\n`);
   process.exit(1);
@@ -37,12 +47,11 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 
 if (!installed()) {
   process.stderr.write('Installing the packages of package-lock.json ...\n');
-  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund'], {
-    cwd: root,
-    stdio: ['inherit', 2, 2],
-    shell: windows,
-  });
-  if (npm.status !== 0) fail('The packages could not be installed (npm ci failed); see the lines above.');
+  // A registry that lacks the packages of other platforms makes `npm ci` refuse the lock file. The second command
+  // installs the same locked versions without that check, and writes neither package.json nor the lock file.
+  if (!npm('ci') && !npm('install', '--no-save')) {
+    fail('The packages could not be installed; see the lines above.');
+  }
   if (!existsSync(projectNode)) {
     fail("The node package brought no binary: allow its install script (npm's allowScripts) and try again.");
   }
