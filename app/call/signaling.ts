@@ -312,12 +312,15 @@ export function createSignaling(options: SignalingOptions): Signaling {
       attempt.joinedAtMs = clock.now();
       pingTimer.set(PING_INTERVAL_MS, () => ping(attempt));
     }
-    const resumed = subject.snapshot().peerId === peerId;
+    const before = subject.snapshot();
+    const resumed = before.peerId === peerId;
     resume = { peerId, ticket };
     // Without credentials nothing ends, and a call at rest sends nothing.
     if (!iceServers.some(({ credential }) => credential !== undefined)) renewTimer.clear();
     else renewTimer.set(renewalDelayMs(expiresAt), () => join(attempt, null));
-    subject.set({ state: 'connected', peerId, endCode: null });
+    if (!resumed || before.state !== 'connected') {
+      subject.set({ state: 'connected', peerId, endCode: null });
+    }
     // A listener may have closed.
     if (current === attempt) emit({ kind: 'welcome', peerId, resumed, peers, iceServers, expiresAt });
   }
