@@ -26,14 +26,14 @@ function installed() {
   );
 }
 
-/** Whether npm succeeded. What it prints goes to standard error: standard output belongs to the script. */
-function npm(...words) {
-  const { status } = spawnSync('npm', [...words, '--no-audit', '--no-fund', '--loglevel=error'], {
+/** Standard output belongs to the script, so npm's goes to standard error, or nowhere. */
+function npm(words, output) {
+  const npm = spawnSync('npm', [...words, '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
-    stdio: ['inherit', 2, 2],
+    stdio: ['inherit', output, output],
     shell: windows,
   });
-  return status === 0;
+  return npm.status === 0;
 }
 
 function fail(sentence) {
@@ -49,7 +49,7 @@ if (!installed()) {
   process.stderr.write('Installing the packages of package-lock.json ...\n');
   // A registry that lacks the packages of other platforms makes `npm ci` refuse the lock file. The second command
   // installs the same locked versions without that check, and writes neither package.json nor the lock file.
-  if (!npm('ci') && !npm('install', '--no-save')) {
+  if (!npm(['ci'], 'ignore') && !npm(['install', '--no-save'], 2)) {
     fail('The packages could not be installed; see the lines above.');
   }
   if (!existsSync(projectNode)) {

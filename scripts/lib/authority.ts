@@ -2,6 +2,7 @@
  * Owns the local certificate authority behind `npm start -- --lan`: made on first run, kept outside the repository, and
  * used for one thing, the certificate of this machine's LAN addresses. Knows nothing of servers.
  */
+import './reflect-metadata.ts';
 import type { webcrypto } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
