@@ -112,6 +112,8 @@ const MAX_UNANSWERED_PINGS = 2;
 const RENEW_AT = 0.75;
 const RENEW_JITTER = 0.1;
 const MIN_LIFE_MS = 2_000;
+/** A room answers one renewal in two seconds for long; asking faster ends in 4008. */
+const MIN_RENEWAL_MS = 2_100;
 /** A life longer than this is a clock that disagrees; renewing more often than needed costs one frame. */
 const MAX_LIFE_MS = 12 * 3_600_000;
 /** Where the doubling of implausibly short lives ends. */
@@ -339,7 +341,7 @@ export function createSignaling(options: SignalingOptions): Signaling {
       lifeMs = shortLifeMs;
       shortLifeMs = Math.min(shortLifeMs * 2, MAX_SHORT_LIFE_MS);
     }
-    return lifeMs * RENEW_AT * (1 - RENEW_JITTER * random());
+    return Math.max(MIN_RENEWAL_MS, lifeMs * RENEW_AT * (1 - RENEW_JITTER * random()));
   }
 
   /**
