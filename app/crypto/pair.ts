@@ -56,7 +56,7 @@ export interface PairKeys {
   ): Promise<Uint8Array<ArrayBuffer>>;
   /** Whether `tag` is the proof of the peer, whose role is `peerRole`. Takes constant time. */
   verifyConfirm(
-    tag: Uint8Array<ArrayBuffer>,
+    tag: Uint8Array,
     peerRole: LinkRole,
     peerFingerprint: Uint8Array,
     ownFingerprint: Uint8Array,
@@ -127,7 +127,7 @@ async function derive(options: PairOptions): Promise<PairKeys | null> {
     },
     verifyConfirm(tag, peerRole, peerFingerprint, ownFingerprint) {
       const proof = joinFields('confirm', peerRole, peerFingerprint, ownFingerprint);
-      return subtle.verify('HMAC', confirmKey, tag, proof);
+      return subtle.verify('HMAC', confirmKey, new Uint8Array(tag), proof);
     },
   };
 }
