@@ -1,0 +1,272 @@
+/**
+ * Which screen there is and what it can do: home, lobby, call. Owns the life of media, preparation and call, each
+ * released when its screen is left. Knows no words and no elements.
+ */
+import { type Accessor, batch, createRoot, createSignal, onCleanup } from 'solid-js';
+import type { Call, PreparedCall } from '../call/call-types.ts';
+import type { LocalMedia } from '../call/media/media-types.ts';
+import { type CallStore, createCallStore } from './call-model.ts';
+import { createMediaModel, type MediaModel } from './media-model.ts';
+import { createPreferences, type PreferenceStore } from './preferences.ts';
+import type { Invitation, LinkErrorCode, Services } from './services.ts';
+
+export type LinkProblem =
+  | { readonly code: LinkErrorCode }
+  /** The link belongs to another server; `url` is where it leads. */
+  | { readonly code: 'other-host'; readonly host: string; readonly url: string };
+
+export interface HomeModel {
+  readonly kind: 'home';
+  /** What is wrong with the page's own address, or with the link last given to `joinLink`. */
+  readonly problem: Accessor<LinkProblem | null>;
+  start(): void;
+  joinLink(input: string): void;
+}
+
+export interface LobbyModel {
+  readonly kind: 'lobby';
+  readonly label: string;
+  readonly media: MediaModel;
+  readonly name: Accessor<string>;
+  setName(name: string): void;
+  readonly relayOnly: Accessor<boolean>;
+  setRelayOnly(on: boolean): void;
+  readonly password: Accessor<string>;
+  setPassword(password: string): void;
+  /** Starts deriving the keys for the password typed so far, so that `join` does not wait for it. */
+  settlePassword(): void;
+  join(): void;
+}
+
+export interface CallModel extends CallStore {
+  readonly kind: 'call';
+  readonly link: string;
+  readonly label: string;
+  readonly name: string;
+  readonly relayOnly: boolean;
+  readonly hasPassword: boolean;
+  readonly media: MediaModel;
+  /** Loudness of a peer now, 0 to 1. Not reactive. */
+  level(peerKey: string): number;
+  retry(): void;
+  leave(): void;
+  joinAgain(): void;
+  /** Back to the lobby of the same invitation, to give another password for instance. */
+  toLobby(): void;
+  goHome(): void;
+}
+
+export type View = HomeModel | LobbyModel | CallModel;
+
+export interface AppModel {
+  readonly view: Accessor<View>;
+  readonly shortcuts: Accessor<boolean>;
+  setShortcuts(on: boolean): void;
+  /** Leaves whatever is running. For the end of the page. */
+  leave(): void;
+}
+
+export const HOW_IT_WORKS = '#how-it-works';
+
+interface Carried {
+  readonly password: string;
+  readonly relayOnly: boolean;
+  readonly wanted: { readonly microphone: boolean; readonly camera: boolean };
+}
+
+const FRESH: Carried = { password: '', relayOnly: false, wanted: { microphone: true, camera: true } };
+
+/** Needs a Solid owner, whose disposal leaves the call and releases the devices. */
+export function createApp(services: Services): AppModel {
+  const preferences = createPreferences(services.storage);
+  const [shortcuts, setShortcuts] = createSignal(preferences.current().shortcuts);
+  const { address } = services;
+
+  // What the current screen holds; called when another one takes its place.
+  let release = () => {};
+  let current: Invitation | null = null;
+  let leaveCall = () => {};
+
+  const [view, setView] = createSignal<View>(route());
+  const show = (make: () => View) => {
+    release();
+    release = () => {};
+    leaveCall = () => {};
+    setView(make());
+  };
+
+  const enterInvitation = (invitation: Invitation) =>
+    address.enter(services.formatInvitation(address.origin, invitation));
+
+  function route(): View {
+    const parsed = services.parseInvitation(address.href());
+    if (parsed.ok) return lobby(parsed.invitation, FRESH);
+    const bare = parsed.code === 'empty' || new URL(address.href()).hash === HOW_IT_WORKS;
+    return home(bare ? null : { code: parsed.code });
+  }
+
+  function home(first: LinkProblem | null): HomeModel {
+    current = null;
+    const [problem, setProblem] = createSignal(first);
+    return {
+      kind: 'home',
+      problem,
+      start: () => enterInvitation(services.createInvitation()),
+      joinLink(input) {
+        const elsewhere = otherHost(input, address.origin);
+        const parsed = services.parseInvitation(input);
+        if (!parsed.ok) setProblem({ code: parsed.code });
+        else if (elsewhere) setProblem({ code: 'other-host', host: elsewhere.host, url: elsewhere.href });
+        else enterInvitation(parsed.invitation);
+      },
+    };
+  }
+
+  function lobby(invitation: Invitation, carried: Carried): LobbyModel {
+    current = invitation;
+    const local = services.createLocalMedia({ deviceIds: deviceIds(preferences), wanted: carried.wanted });
+    let preparedPassword = carried.password;
+    let prepared: PreparedCall | null = services.prepareCall(invitation.secret, preparedPassword);
+    return createRoot((dispose) => {
+      const media = createMediaModel(local, preferences);
+      const [name, setName] = createSignal(preferences.current().name);
+      const [relayOnly, setRelayOnly] = createSignal(carried.relayOnly);
+      const [password, setPassword] = createSignal(carried.password);
+      const prepare = () => {
+        if (prepared && preparedPassword === password()) return prepared;
+        prepared?.discard();
+        preparedPassword = password();
+        prepared = services.prepareCall(invitation.secret, preparedPassword);
+        return prepared;
+      };
+      release = () => {
+        dispose();
+        prepared?.discard();
+        local.close();
+      };
+      return {
+        kind: 'lobby',
+        label: invitation.label,
+        media,
+        name,
+        setName(next) {
+          setName(next);
+          preferences.update({ name: next });
+        },
+        relayOnly,
+        setRelayOnly,
+        password,
+        setPassword,
+        settlePassword: () => void prepare(),
+        join() {
+          const call = prepare().join({ name: name().trim(), relayOnly: relayOnly(), media: local });
+          const choices = { password: password(), relayOnly: relayOnly() };
+          // The call takes both over.
+          prepared = null;
+          release = dispose;
+          show(() => running(invitation, call, local, choices, name().trim()));
+        },
+      };
+    });
+  }
+
+  function running(
+    invitation: Invitation,
+    call: Call,
+    local: LocalMedia,
+    choices: Omit<Carried, 'wanted'>,
+    name: string,
+  ): CallModel {
+    return createRoot((dispose) => {
+      const store = createCallStore(call);
+      const media = createMediaModel(local, preferences);
+      const closeMediaWhenEnded = () => {
+        if (call.snapshot().phase === 'ended') local.close();
+      };
+      onCleanup(call.subscribe(closeMediaWhenEnded));
+      closeMediaWhenEnded();
+      leaveCall = () => {
+        call.leave();
+        local.close();
+      };
+      release = () => {
+        leaveCall();
+        dispose();
+      };
+      const carry = (): Carried => {
+        const snapshot = local.snapshot();
+        return {
+          ...choices,
+          wanted: { microphone: snapshot.microphone.wanted, camera: snapshot.camera.wanted },
+        };
+      };
+      return {
+        kind: 'call',
+        ...store,
+        link: services.formatInvitation(address.origin, invitation),
+        label: invitation.label,
+        name,
+        relayOnly: choices.relayOnly,
+        hasPassword: choices.password !== '',
+        media,
+        level: (key) => call.level(key),
+        retry: () => call.retry(),
+        leave: leaveCall,
+        joinAgain() {
+          const carried = carry();
+          batch(() => {
+            const next = replaced(() => lobby(invitation, carried));
+            next.join();
+          });
+        },
+        toLobby() {
+          const carried = carry();
+          show(() => lobby(invitation, carried));
+        },
+        goHome: () => address.clear(),
+      };
+    });
+  }
+
+  function replaced(make: () => LobbyModel): LobbyModel {
+    let made: LobbyModel | null = null;
+    show(() => {
+      made = make();
+      return made;
+    });
+    if (!made) throw new Error('no lobby');
+    return made;
+  }
+
+  onCleanup(
+    address.onChange(() => {
+      const parsed = services.parseInvitation(address.href());
+      // The same invitation written another way changes nothing.
+      if (parsed.ok && parsed.invitation.secretText === current?.secretText) return;
+      show(route);
+    }),
+  );
+  onCleanup(() => release());
+
+  return {
+    view,
+    shortcuts,
+    setShortcuts(on) {
+      setShortcuts(on);
+      preferences.update({ shortcuts: on });
+    },
+    leave: () => leaveCall(),
+  };
+}
+
+function deviceIds(preferences: PreferenceStore) {
+  const { microphoneId, cameraId, speakerId } = preferences.current();
+  return { microphone: microphoneId, camera: cameraId, speaker: speakerId };
+}
+
+function otherHost(input: string, origin: string): URL | null {
+  const text = input.trim();
+  if (!URL.canParse(text)) return null;
+  const url = new URL(text);
+  return /^https?:$/.test(url.protocol) && url.origin !== origin ? url : null;
+}

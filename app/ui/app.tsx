@@ -1,0 +1,32 @@
+/** Chooses the screen. */
+import { Match, Switch } from 'solid-js';
+import type { AppModel, View } from '../state/app-model.ts';
+import { CallScreen } from './call-screen.tsx';
+import { Home } from './home.tsx';
+import { Lobby } from './lobby.tsx';
+import './tokens.css';
+import './styles.css';
+
+export function App(props: { model: AppModel }) {
+  return (
+    <Switch>
+      <Match when={is(props.model.view(), 'home')} keyed>
+        {(model) => <Home model={model} />}
+      </Match>
+      <Match when={is(props.model.view(), 'lobby')} keyed>
+        {(model) => <Lobby model={model} />}
+      </Match>
+      <Match when={is(props.model.view(), 'call')} keyed>
+        {(model) => <CallScreen app={props.model} model={model} />}
+      </Match>
+    </Switch>
+  );
+}
+
+function is<K extends View['kind']>(view: View, kind: K): Extract<View, { kind: K }> | false {
+  return isKind(view, kind) ? view : false;
+}
+
+function isKind<K extends View['kind']>(view: View, kind: K): view is Extract<View, { kind: K }> {
+  return view.kind === kind;
+}

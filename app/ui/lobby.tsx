@@ -1,0 +1,108 @@
+/** The screen before a call: how one looks and sounds, and what one is called. */
+import { createSignal, onCleanup, onMount, Show } from 'solid-js';
+import type { LobbyModel } from '../state/app-model.ts';
+import type { MediaModel } from '../state/media-model.ts';
+import { DeviceSelects, SafetyLine, SourceNote, Switch } from './parts.tsx';
+import { SelfVideo } from './tile.tsx';
+
+export function Lobby(props: { model: LobbyModel }) {
+  const media = () => props.model.media;
+  return (
+    <main class="lobby">
+      <div class="lobby-preview">
+        <div class="preview">
+          <Show when={media().selfStream()} fallback={<p>Your camera is off</p>}>
+            {(stream) => <SelfVideo stream={stream()} />}
+          </Show>
+        </div>
+        <LevelMeter media={media()} />
+        <SourceNote media={media()} kind="camera" />
+        <SourceNote media={media()} kind="microphone" />
+      </div>
+      <form
+        class="lobby-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          props.model.join();
+        }}
+      >
+        <h1>
+          <Show when={props.model.label} fallback="Ready to join?">
+            Ready to join <bdi class="label">{props.model.label}</bdi>?
+          </Show>
+        </h1>
+        <label class="field">
+          <span>Your name</span>
+          <input
+            type="text"
+            maxlength="40"
+            autocomplete="name"
+            value={props.model.name()}
+            onInput={(event) => props.model.setName(event.currentTarget.value)}
+          />
+        </label>
+        <div class="switches">
+          <Switch
+            label="Microphone"
+            checked={media().source('microphone').wanted}
+            onChange={(on) => media().setWanted('microphone', on)}
+          />
+          <Switch
+            label="Camera"
+            checked={media().source('camera').wanted}
+            onChange={(on) => media().setWanted('camera', on)}
+          />
+        </div>
+        <DeviceSelects media={media()} />
+        <Switch
+          label="Relay only"
+          hint="Hides your network address from the others; sound and picture take a detour."
+          checked={props.model.relayOnly()}
+          onChange={props.model.setRelayOnly}
+        />
+        <details open={props.model.password() !== ''}>
+          <summary>Room password</summary>
+          <label class="field">
+            <span>Room password</span>
+            <input
+              type="password"
+              autocomplete="off"
+              value={props.model.password()}
+              onInput={(event) => props.model.setPassword(event.currentTarget.value)}
+              onChange={() => props.model.settlePassword()}
+            />
+          </label>
+          <p class="hint">
+            Everybody needs the link and the same password. Agree on it outside the link; people who type
+            another one do not meet.
+          </p>
+        </details>
+        <button type="submit" class="primary large">
+          Join
+        </button>
+        <SafetyLine />
+      </form>
+    </main>
+  );
+}
+
+/** Loudness as a bar. Written once a frame as a transform, outside of Solid, while this is on screen. */
+function LevelMeter(props: { media: MediaModel }) {
+  const [element, setElement] = createSignal<HTMLElement>();
+  onMount(() => {
+    let shown = 0;
+    let frame = requestAnimationFrame(function draw() {
+      const level = props.media.level();
+      // Rises at once and falls slowly, so that a word is seen.
+      shown = Math.max(level, shown * 0.9);
+      element()?.style.setProperty('transform', `scaleX(${Math.min(1, shown).toFixed(3)})`);
+      frame = requestAnimationFrame(draw);
+    });
+    onCleanup(() => cancelAnimationFrame(frame));
+  });
+  return (
+    <div class="meter" aria-hidden="true">
+      <div class="meter-fill" ref={setElement} />
+    </div>
+  );
+}

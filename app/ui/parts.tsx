@@ -1,0 +1,147 @@
+/**
+ * The small parts every screen is made of: switch, device choice, dialog, safety line, icon button.
+ */
+import Lock from 'lucide-solid/icons/lock';
+import X from 'lucide-solid/icons/x';
+import { createEffect, createUniqueId, For, type JSX, Show } from 'solid-js';
+import type { DeviceKind, MediaModel, SourceKind } from '../state/media-model.ts';
+import { sourceWords } from './words.ts';
+
+export function Switch(props: {
+  label: string;
+  hint?: string;
+  checked: boolean;
+  onChange: (on: boolean) => void;
+}) {
+  const hint = createUniqueId();
+  return (
+    <div class="switch-row">
+      <label class="switch">
+        <span>{props.label}</span>
+        <input
+          type="checkbox"
+          role="switch"
+          checked={props.checked}
+          aria-checked={props.checked}
+          aria-describedby={props.hint ? hint : undefined}
+          onChange={(event) => props.onChange(event.currentTarget.checked)}
+        />
+      </label>
+      <Show when={props.hint}>
+        <p class="hint" id={hint}>
+          {props.hint}
+        </p>
+      </Show>
+    </div>
+  );
+}
+
+const DEVICE_LABEL = {
+  microphone: 'Microphone device',
+  camera: 'Camera device',
+  speaker: 'Speaker device',
+} as const;
+
+export function DeviceSelect(props: { media: MediaModel; kind: DeviceKind }) {
+  const unsupported = () => props.kind === 'speaker' && !('setSinkId' in HTMLMediaElement.prototype);
+  const known = () => props.media.devices(props.kind).filter((device) => device.deviceId !== '');
+  const chosen = () => {
+    const id = props.media.selected(props.kind);
+    return known().some((device) => device.deviceId === id) ? id : '';
+  };
+  return (
+    <label class="field">
+      <span>{DEVICE_LABEL[props.kind]}</span>
+      <select
+        disabled={unsupported()}
+        onChange={(event) => props.media.select(props.kind, event.currentTarget.value)}
+      >
+        <option value="" selected={chosen() === ''}>
+          {unsupported() ? 'Chosen by your system' : 'Browser’s default'}
+        </option>
+        <For each={known()}>
+          {(device, index) => (
+            <option value={device.deviceId} selected={chosen() === device.deviceId}>
+              {device.label || `${DEVICE_LABEL[props.kind]} ${index() + 1}`}
+            </option>
+          )}
+        </For>
+      </select>
+    </label>
+  );
+}
+
+export function DeviceSelects(props: { media: MediaModel }) {
+  return (
+    <>
+      <DeviceSelect media={props.media} kind="microphone" />
+      <DeviceSelect media={props.media} kind="camera" />
+      <DeviceSelect media={props.media} kind="speaker" />
+    </>
+  );
+}
+
+/** Why a wanted source is not there, and what to do. */
+export function SourceNote(props: { media: MediaModel; kind: SourceKind }) {
+  const status = () => props.media.source(props.kind).status;
+  const words = () => sourceWords(props.kind, status());
+  return (
+    <Show when={words()}>
+      {(text) => (
+        <div class="note" data-tone={status() === 'starting' ? 'calm' : 'warn'} role="status">
+          <p>
+            <strong>{text().says}</strong> {text().doThis}
+          </p>
+          <Show when={status() !== 'starting' && status() !== 'insecure'}>
+            <button type="button" class="quiet" onClick={() => props.media.tryAgain(props.kind)}>
+              Try the {props.kind} again
+            </button>
+          </Show>
+        </div>
+      )}
+    </Show>
+  );
+}
+
+export function Dialog(props: { title: string; open: boolean; onClose: () => void; children: JSX.Element }) {
+  let element: HTMLDialogElement | undefined;
+  const title = createUniqueId();
+  createEffect(() => {
+    if (props.open && !element?.open) element?.showModal();
+    if (!props.open && element?.open) element.close();
+  });
+  return (
+    <dialog
+      ref={(dialog) => {
+        element = dialog;
+        // Only the backdrop is the dialog itself: its content lies in a padded child. Escape does the same by keyboard.
+        dialog.addEventListener('click', (event) => {
+          if (event.target === dialog) dialog.close();
+        });
+      }}
+      class="dialog"
+      aria-labelledby={title}
+      onClose={() => props.onClose()}
+    >
+      <Show when={props.open}>
+        <div class="dialog-body">
+          <header class="dialog-head">
+            <h2 id={title}>{props.title}</h2>
+            <button type="button" class="icon-button" aria-label="Close" onClick={() => element?.close()}>
+              <X aria-hidden="true" />
+            </button>
+          </header>
+          {props.children}
+        </div>
+      </Show>
+    </dialog>
+  );
+}
+
+export function SafetyLine() {
+  return (
+    <p class="safety">
+      <Lock aria-hidden="true" /> Encrypted between your browsers
+    </p>
+  );
+}

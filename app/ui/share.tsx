@@ -1,0 +1,99 @@
+/**
+ * Ways to pass an invitation on: its text, copy, the system's share sheet, a QR code. Owns no invitation.
+ */
+import Check from 'lucide-solid/icons/check';
+import Copy from 'lucide-solid/icons/copy';
+import Share2 from 'lucide-solid/icons/share-2';
+import { createSignal, onCleanup, Show } from 'solid-js';
+import { encode } from 'uqr';
+
+const COPIED_MS = 2_500;
+/** The quiet zone a scanner needs around the code, in modules (ISO/IEC 18004 s9.1). */
+const QUIET_MODULES = 4;
+
+export function ShareLink(props: { link: string }) {
+  const [outcome, setOutcome] = createSignal<'idle' | 'copied' | 'manual'>('idle');
+  let field: HTMLInputElement | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(timer));
+
+  const copy = async () => {
+    clearTimeout(timer);
+    try {
+      await navigator.clipboard.writeText(props.link);
+      setOutcome('copied');
+      timer = setTimeout(() => setOutcome('idle'), COPIED_MS);
+    } catch {
+      // No clipboard without a secure context or permission: leave the link selected to be copied by hand.
+      setOutcome('manual');
+      field?.select();
+    }
+  };
+  const canShare = typeof navigator.share === 'function';
+  const share = async () => {
+    try {
+      await navigator.share({ title: 'Parley', url: props.link });
+    } catch {
+      // Dismissing the sheet is not an error.
+    }
+  };
+  return (
+    <div class="share">
+      <label class="field">
+        <span>Link to this call</span>
+        <input
+          ref={field}
+          type="text"
+          readOnly
+          value={props.link}
+          onFocus={(event) => event.currentTarget.select()}
+        />
+      </label>
+      <div class="row">
+        <button type="button" class="primary" onClick={() => void copy()}>
+          <Show when={outcome() === 'copied'} fallback={<Copy aria-hidden="true" />}>
+            <Check aria-hidden="true" />
+          </Show>
+          {outcome() === 'copied' ? 'Copied' : 'Copy link'}
+        </button>
+        <Show when={canShare}>
+          <button type="button" onClick={() => void share()}>
+            <Share2 aria-hidden="true" /> Share
+          </button>
+        </Show>
+      </div>
+      <p class="hint" role="status">
+        {outcome() === 'copied'
+          ? 'The link is on your clipboard.'
+          : outcome() === 'manual'
+            ? 'Your browser did not allow copying. The link is selected: copy it by hand.'
+            : ''}
+      </p>
+      <QrCode text={props.link} />
+    </div>
+  );
+}
+
+function QrCode(props: { text: string }) {
+  const code = () => {
+    const { data, size } = encode(props.text, { ecc: 'M', border: QUIET_MODULES });
+    let path = '';
+    data.forEach((row, y) => {
+      row.forEach((dark, x) => {
+        if (dark) path += `M${x} ${y}h1v1h-1z`;
+      });
+    });
+    return { path, size };
+  };
+  return (
+    <svg
+      class="qr"
+      viewBox={`0 0 ${code().size} ${code().size}`}
+      role="img"
+      aria-label="QR code of the link"
+      shape-rendering="crispEdges"
+    >
+      <path d={code().path} />
+    </svg>
+  );
+}

@@ -1,0 +1,161 @@
+/** One person's tile: picture or initial, name, mute mark, state. Plays the person's sound as well. */
+import MicOff from 'lucide-solid/icons/mic-off';
+import { createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
+import type { PeerView } from '../state/call-model.ts';
+import type { MediaModel } from '../state/media-model.ts';
+import type { Box } from './grid-layout.ts';
+import { nameOr } from './words.ts';
+
+export interface TileSlot {
+  box(): Box | undefined;
+  /** Called with the picture's width / height whenever it changes; null when there is no picture. */
+  onAspect(aspect: number | null): void;
+  /** Called with the tile's element, and with null when it goes. */
+  onElement(element: HTMLElement | null): void;
+}
+
+export function SelfVideo(props: { stream: MediaStream; onAspect?: (aspect: number | null) => void }) {
+  return (
+    <video
+      class="mirror"
+      autoplay
+      playsinline
+      muted
+      onResize={(event) => props.onAspect?.(aspectOf(event.currentTarget))}
+      ref={(element) => {
+        // The attribute alone does not mute an element made by script.
+        element.muted = true;
+        createEffect(() => {
+          element.srcObject = props.stream;
+        });
+        onCleanup(() => {
+          element.srcObject = null;
+          props.onAspect?.(null);
+        });
+      }}
+    />
+  );
+}
+
+export function SelfTile(props: { media: MediaModel; name: string; slot: TileSlot }) {
+  const muted = () => props.media.source('microphone').status !== 'on';
+  return (
+    <Frame label={`You${muted() ? ', muted' : ''}`} muted={muted()} name="You" slot={props.slot}>
+      <Show when={props.media.selfStream()} fallback={<Initial name={nameOr(props.name)} />}>
+        {(stream) => <SelfVideo stream={stream()} onAspect={props.slot.onAspect} />}
+      </Show>
+    </Frame>
+  );
+}
+
+export function PeerTile(props: {
+  peer: PeerView;
+  speakerId: string;
+  slot: TileSlot;
+  onBlocked: (play: () => void) => void;
+}) {
+  const name = () => nameOr(props.peer.name);
+  const [picture, setPicture] = createSignal(false);
+  return (
+    <Frame
+      label={`${name()}${props.peer.microphone ? '' : ', muted'}`}
+      muted={!props.peer.microphone}
+      name={name()}
+      note={
+        props.peer.state === 'reconnecting'
+          ? 'Reconnecting'
+          : props.peer.state === 'unreachable'
+            ? 'Cannot be reached'
+            : ''
+      }
+      slot={props.slot}
+    >
+      <Show when={!(props.peer.camera && picture())}>
+        <Initial name={name()} />
+      </Show>
+      {/* biome-ignore lint/a11y/useMediaCaption: a live call has no caption track to offer. */}
+      <video
+        autoplay
+        playsinline
+        data-shown={props.peer.camera && picture()}
+        onResize={(event) => {
+          const aspect = aspectOf(event.currentTarget);
+          setPicture(aspect !== null);
+          props.slot.onAspect(aspect);
+        }}
+        ref={(element) => {
+          createEffect(() => {
+            element.srcObject = props.peer.stream;
+            if (!props.peer.stream) return;
+            const play = () => {
+              element.play().catch((error: unknown) => {
+                if (error instanceof DOMException && error.name === 'NotAllowedError') props.onBlocked(play);
+              });
+            };
+            play();
+          });
+          createEffect(() => {
+            const id = props.speakerId;
+            // A device that has gone away leaves the sound where it was.
+            if ('setSinkId' in element) element.setSinkId(id).catch(() => {});
+          });
+          onCleanup(() => {
+            element.srcObject = null;
+          });
+        }}
+      />
+    </Frame>
+  );
+}
+
+function Frame(props: {
+  label: string;
+  name: string;
+  muted: boolean;
+  note?: string;
+  slot: TileSlot;
+  children: JSX.Element;
+}) {
+  onCleanup(() => props.slot.onElement(null));
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a tile groups one person's media; a fieldset is for forms.
+    <div
+      role="group"
+      class="tile"
+      aria-label={props.label}
+      ref={(element) => props.slot.onElement(element)}
+      style={{
+        transform: `translate(${props.slot.box()?.x ?? 0}px, ${props.slot.box()?.y ?? 0}px)`,
+        width: `${props.slot.box()?.width ?? 0}px`,
+        height: `${props.slot.box()?.height ?? 0}px`,
+      }}
+    >
+      {props.children}
+      <div class="tile-name">
+        <Show when={props.muted}>
+          <MicOff aria-hidden="true" />
+        </Show>
+        <bdi>{props.name}</bdi>
+        <Show when={props.note}>
+          <span class="tile-note">{props.note}</span>
+        </Show>
+      </div>
+    </div>
+  );
+}
+
+function Initial(props: { name: string }) {
+  const initial = () =>
+    new Intl.Segmenter().segment(props.name)[Symbol.iterator]().next().value?.segment ?? '';
+  return (
+    <div class="initial" aria-hidden="true">
+      <span>{initial().slice(0, 8).toLocaleUpperCase()}</span>
+    </div>
+  );
+}
+
+function aspectOf(element: EventTarget & HTMLVideoElement): number | null {
+  const { videoWidth, videoHeight } = element;
+  // A track that sends no picture reports 2x2 or nothing.
+  return videoWidth > 2 && videoHeight > 2 ? videoWidth / videoHeight : null;
+}

@@ -1,0 +1,149 @@
+/**
+ * Every sentence keyed by a code of the engine. Owns the words, and nothing else.
+ */
+import type { LinkProblem } from '../state/app-model.ts';
+import type { CallEvent, EndCode, PeerState } from '../state/call-model.ts';
+import type { SourceKind, SourceStatus } from '../state/media-model.ts';
+
+export interface Explanation {
+  readonly says: string;
+  readonly doThis: string;
+}
+
+/** What to say of a source that is not simply on or off; null when there is nothing to say. */
+export function sourceWords(kind: SourceKind, status: SourceStatus): Explanation | null {
+  const it = kind;
+  switch (status) {
+    case 'off':
+    case 'on':
+      return null;
+    case 'starting':
+      return { says: `Waiting for your ${it}.`, doThis: 'Your browser may be asking you to allow it.' };
+    case 'blocked':
+      return {
+        says: `Your browser does not let this page use the ${it}.`,
+        doThis: 'Allow it from the icon beside the address, then try again. You can join without it.',
+      };
+    case 'missing':
+      return {
+        says: `No ${it} was found.`,
+        doThis: `Connect one and try again, or join without it.`,
+      };
+    case 'busy':
+      return {
+        says: `Another program is using your ${it}.`,
+        doThis: 'Close that program and try again, or join without it.',
+      };
+    case 'insecure':
+      return {
+        says: `Browsers give the ${it} only to pages opened over HTTPS.`,
+        doThis: 'Open this page with https://. Until then you can join without it.',
+      };
+    case 'failed':
+      return {
+        says: `Your ${it} did not start.`,
+        doThis: 'Choose another device or try again. You can join without it.',
+      };
+  }
+}
+
+export function linkWords(problem: LinkProblem): string {
+  const { code } = problem;
+  switch (code) {
+    case 'empty':
+      return 'Paste the link you were sent.';
+    case 'malformed':
+      return 'That is not a whole invitation link. Copy it again, up to its very end.';
+    case 'key-in-query-or-path':
+      return 'This link has its key before the # sign, where servers can read it. Ask for a new link.';
+    case 'other-host':
+      return 'This link leads to another server:';
+  }
+}
+
+/** `again`: whether joining again can help. */
+export function endWords(code: EndCode): Explanation & { readonly again: boolean } {
+  switch (code) {
+    case 'left':
+      return { says: 'You left the call', doThis: 'Your camera and microphone are off.', again: true };
+    case 'room-full':
+      return {
+        says: 'This call is full',
+        doThis: 'Somebody has to leave before you can come in. Try again in a moment.',
+        again: true,
+      };
+    case 'replaced':
+      return {
+        says: 'This call moved elsewhere',
+        doThis: 'You joined it from another tab or window, so this one stepped aside.',
+        again: true,
+      };
+    case 'version':
+      return {
+        says: 'This page is out of date',
+        doThis: 'The server was updated. Reload the page, then join again.',
+        again: false,
+      };
+    case 'forbidden':
+      return {
+        says: 'The server refused this page',
+        doThis: 'It accepts calls only from addresses its operator allows. Reload, or ask whoever runs it.',
+        again: true,
+      };
+    case 'bad-message':
+      return {
+        says: 'The server did not understand this page',
+        doThis: 'Reload the page, then join again. If it happens twice, tell whoever runs the server.',
+        again: true,
+      };
+    case 'failed':
+      return {
+        says: 'This browser could not make the call',
+        doThis: 'It may lack WebRTC or have it switched off. Update it, or try another browser.',
+        again: true,
+      };
+    case 'pace':
+      return {
+        says: 'The server ended this call',
+        doThis: 'Your browser answered too slowly or sent too much at once. You can join again.',
+        again: true,
+      };
+  }
+}
+
+export function eventWords(kind: CallEvent['kind']): string {
+  switch (kind) {
+    case 'joined':
+      return 'joined';
+    case 'left':
+      return 'left';
+    case 'unreachable':
+      return 'cannot be reached';
+    case 'reconnecting':
+      return 'is reconnecting';
+    case 'reconnected':
+      return 'is connected again';
+    case 'server-away':
+      return 'The server is away. The call goes on.';
+    case 'server-back':
+      return 'The server is back.';
+  }
+}
+
+export function peerStateWords(state: PeerState): string {
+  switch (state) {
+    case 'connecting':
+      return 'connecting';
+    case 'connected':
+      return 'here';
+    case 'reconnecting':
+      return 'reconnecting';
+    case 'unreachable':
+      return 'cannot be reached';
+  }
+}
+
+/** A hello may carry an empty name. */
+export function nameOr(name: string): string {
+  return name.trim() || 'Guest';
+}
