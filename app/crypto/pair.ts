@@ -71,7 +71,8 @@ const derived = new WeakMap<CryptoKey, Map<string, Promise<PairKeys | null>>>();
 
 /**
  * The keys shared with a peer, or null when its public key is no point of the curve or its hello is this page's own,
- * reflected. The same hellos always give the same object, with its counters.
+ * reflected. The same hellos always give the same object, with its counters. `roomId` and `psk` come from the same
+ * secret.
  */
 export function derivePair(options: PairOptions): Promise<PairKeys | null> {
   const { identity, ownHelloBytes, peerHelloBytes, peerPublicKey, psk, roomId } = options;

@@ -7,12 +7,12 @@
  * tells little about it. The layout is self-delimiting: two hellos in a row have one reading.
  */
 
-export const HELLO_VERSION = 1;
-export const PUBLIC_KEY_BYTES = 65;
-export const FINGERPRINT_BYTES = 32;
-export const NONCE_BYTES = 32;
+const HELLO_VERSION = 1;
+const PUBLIC_KEY_BYTES = 65;
+const FINGERPRINT_BYTES = 32;
+const NONCE_BYTES = 32;
 /** Characters are Unicode code points, so 160 bytes of UTF-8 always hold them. */
-export const MAX_NAME_CHARACTERS = 40;
+const MAX_NAME_CHARACTERS = 40;
 const MAX_NAME_BYTES = 160;
 const NAME_BLOCK_BYTES = 32;
 const CAPABILITIES_AT = 1 + PUBLIC_KEY_BYTES + FINGERPRINT_BYTES + NONCE_BYTES;
