@@ -124,6 +124,7 @@ function SourceToggle(props: { model: CallModel; kind: SourceKind }) {
   return (
     <BarButton
       label={isMicrophone() ? 'Microphone' : 'Camera'}
+      short={isMicrophone() ? 'Mic' : undefined}
       pressed={on()}
       source
       onClick={() =>
@@ -150,6 +151,8 @@ function SourceToggle(props: { model: CallModel; kind: SourceKind }) {
 
 function BarButton(props: {
   label: string;
+  /** For narrow screens; a part of `label`, so that saying what one sees still finds the button. */
+  short?: string | undefined;
   pressed?: boolean;
   source?: boolean;
   danger?: boolean;
@@ -160,13 +163,15 @@ function BarButton(props: {
     <button
       type="button"
       class="bar-button"
+      aria-label={props.label}
       aria-pressed={props.pressed}
       data-source={props.source}
       data-danger={props.danger}
       onClick={() => props.onClick()}
     >
       {props.children}
-      <span>{props.label}</span>
+      <span class="bar-label">{props.label}</span>
+      <span class="bar-label-short">{props.short ?? props.label}</span>
     </button>
   );
 }
@@ -346,7 +351,13 @@ function Ended(props: { model: CallModel }) {
   const words = () => endWords(props.model.view.endCode ?? 'left');
   return (
     <main class="ended">
-      <h1>{words().says}</h1>
+      <h1
+        tabindex="-1"
+        // The control that had the focus is gone with the call.
+        ref={(heading) => queueMicrotask(() => heading.focus())}
+      >
+        {words().says}
+      </h1>
       <p>{words().doThis}</p>
       <div class="row">
         <Show

@@ -54,10 +54,10 @@ export function Home(props: { model: HomeModel }) {
             )}
           </Show>
         </div>
-        <p class="home-foot">
+        <div class="home-foot">
           <SafetyLine />
           <a href={HOW_IT_WORKS}>How it works</a>
-        </p>
+        </div>
       </section>
       <section class="how" id="how-it-works" aria-labelledby="how-title" tabindex="-1">
         <h2 id="how-title">How it works</h2>

@@ -11,7 +11,7 @@ export function Lobby(props: { model: LobbyModel }) {
     <main class="lobby">
       <div class="lobby-preview">
         <div class="preview">
-          <Show when={media().selfStream()} fallback={<p>Your camera is off</p>}>
+          <Show when={media().selfStream()} fallback={<p>No picture is sent</p>}>
             {(stream) => <SelfVideo stream={stream()} />}
           </Show>
         </div>

@@ -59,7 +59,7 @@ export function Stage(props: { model: CallModel }) {
     const timer = setInterval(() => {
       const now = performance.now();
       for (const [key, element] of elements) {
-        const level = key === SELF ? props.model.media.level() : props.model.level(key);
+        const level = key === SELF ? ownLevel(props.model) : props.model.level(key);
         if (level >= SPEAKING_LEVEL) lastHeard.set(key, now);
         element.toggleAttribute('data-speaking', now - (lastHeard.get(key) ?? -Infinity) < SPEAKING_HOLD_MS);
       }
@@ -98,4 +98,9 @@ export function Stage(props: { model: CallModel }) {
       </Show>
     </div>
   );
+}
+
+/** A muted microphone may still be heard by its own meter, but a ring would say that the others hear it. */
+function ownLevel(model: CallModel): number {
+  return model.media.source('microphone').status === 'on' ? model.media.level() : 0;
 }
