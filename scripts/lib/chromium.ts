@@ -52,7 +52,7 @@ function inPlaywrightsCache(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** Looks without installing. A CHROMIUM that is set but not executable is an error, not a hint. */
-export function locateChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
+function locateChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
   const named = env.CHROMIUM;
   if (named !== undefined && named !== '') {
     return isExecutable(named)

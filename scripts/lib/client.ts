@@ -21,7 +21,7 @@ function newestMs(path: string): number {
   );
 }
 
-export function clientIsFresh(root: string): boolean {
+function clientIsFresh(root: string): boolean {
   const built = statSync(join(root, 'dist', 'client', 'index.html'), { throwIfNoEntry: false });
   if (built === undefined) return false;
   return SOURCES.every((source) => newestMs(join(root, source)) <= built.mtimeMs);

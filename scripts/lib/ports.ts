@@ -1,6 +1,6 @@
 /** Owns reading port and host settings and finding out whether a port is free. Knows nothing of what will use them. */
 import { createSocket } from 'node:dgram';
-import { createServer, isIP } from 'node:net';
+import { createServer, isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 
 /** A setting or a port that keeps Parley from starting; the message is the whole sentence for the person. */
@@ -18,11 +18,11 @@ export function readPort(name: string, text: string | undefined, otherwise: numb
   return port;
 }
 
-/** @throws StartError unless the text is an IPv4 or IPv6 address, or `localhost`, which stands for 127.0.0.1. */
+/** @throws StartError unless the text is an IPv4 address, the relay's one family, or `localhost` for 127.0.0.1. */
 export function readHost(text: string | undefined, otherwise: string): string {
   if (text === undefined || text === '') return otherwise;
   if (text === 'localhost') return '127.0.0.1';
-  if (isIP(text) === 0) throw new StartError(`HOST must be an IP address or localhost, not "${text}".`);
+  if (!isIPv4(text)) throw new StartError(`HOST must be an IPv4 address or localhost, not "${text}".`);
   return text;
 }
 
@@ -40,7 +40,7 @@ function tcpPort(host: string, port: number): Promise<number> {
 
 function udpPort(host: string, port: number): Promise<number> {
   return new Promise((settle, reject) => {
-    const socket = createSocket(isIP(host) === 6 ? 'udp6' : 'udp4');
+    const socket = createSocket('udp4');
     socket.once('error', reject);
     socket.bind({ address: host, port, exclusive: true }, () => {
       const bound = socket.address().port;
@@ -85,9 +85,4 @@ export function lanAddresses(): string[] {
     .map((entry) => entry.address);
   const isPrivate = (address: string) => /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.)/.test(address);
   return [...all.filter(isPrivate), ...all.filter((address) => !isPrivate(address))];
-}
-
-/** The host as it stands in a URL: IPv6 in brackets. */
-export function urlHost(host: string): string {
-  return isIP(host) === 6 ? `[${host}]` : host;
 }

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureClient } from './client.ts';
-import { claimPort, lanAddresses, urlHost } from './ports.ts';
+import { claimPort, lanAddresses } from './ports.ts';
 import { type RelayProcess, startRelay } from './relay-process.ts';
 import { startWorkerServer, type WorkerServer } from './worker-server.ts';
 
@@ -17,7 +17,7 @@ export interface StartOptions {
   port?: number;
   /** UDP port of the relay; 0, the default, takes a free one. */
   turnPort?: number;
-  /** Address to listen on, 127.0.0.1 by default. */
+  /** IPv4 address to listen on, 127.0.0.1 by default. */
   host?: string;
   /** Address under which browsers reach server and relay; by default `host`, or a LAN address for 0.0.0.0. */
   advertisedHost?: string;
@@ -59,7 +59,7 @@ export interface Parley {
  * was started is left behind. */
 export async function startParley(options: StartOptions = {}): Promise<Parley> {
   const host = options.host ?? '127.0.0.1';
-  const everywhere = host === '0.0.0.0' || host === '::';
+  const everywhere = host === '0.0.0.0';
   const advertised = options.advertisedHost ?? (everywhere ? (lanAddresses()[0] ?? '127.0.0.1') : host);
   const turnSecret = options.turnSecret ?? randomBytes(32).toString('base64url');
   const ticketKey = options.ticketKey ?? randomBytes(32).toString('base64url');
@@ -72,7 +72,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   const bindings: Record<string, string> = {
     TICKET_KEY: ticketKey,
     TURN_SECRET: turnSecret,
-    TURN_URLS: turnPort === null ? '' : `turn:${urlHost(advertised)}:${turnPort}?transport=udp`,
+    TURN_URLS: turnPort === null ? '' : `turn:${advertised}:${turnPort}?transport=udp`,
     STUN_URLS: options.stunUrls ?? '',
     ...(options.allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: options.allowedOrigins }),
     ...(options.capacity === undefined ? {} : { ROOM_CAPACITY: String(options.capacity) }),
@@ -133,7 +133,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   }
 
   const scheme = options.tls === undefined ? 'http' : 'https';
-  const shown = host === '127.0.0.1' || everywhere ? 'localhost' : urlHost(host);
+  const shown = host === '127.0.0.1' || everywhere ? 'localhost' : host;
   return {
     url: `${scheme}://${shown}:${port}`,
     port,

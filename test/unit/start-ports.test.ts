@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { claimPort, readHost, readPort, StartError, urlHost } from '../../scripts/lib/ports.ts';
+import { claimPort, readHost, readPort, StartError } from '../../scripts/lib/ports.ts';
 
 describe('settings of npm start', () => {
   it('reads ports from 1 to 65535 and falls back when unset', () => {
@@ -19,9 +19,9 @@ describe('settings of npm start', () => {
   it('takes addresses and localhost as host, and no names', () => {
     expect(readHost(undefined, '127.0.0.1')).toBe('127.0.0.1');
     expect(readHost('localhost', '0.0.0.0')).toBe('127.0.0.1');
-    expect(readHost('::1', '127.0.0.1')).toBe('::1');
-    expect(() => readHost('call.example', '127.0.0.1')).toThrow(/HOST must be an IP address/);
-    expect(urlHost('::1')).toBe('[::1]');
+    expect(readHost('192.168.7.5', '127.0.0.1')).toBe('192.168.7.5');
+    expect(() => readHost('::1', '127.0.0.1')).toThrow(StartError);
+    expect(() => readHost('call.example', '127.0.0.1')).toThrow(/HOST must be an IPv4 address/);
   });
 });
 

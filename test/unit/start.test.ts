@@ -71,7 +71,7 @@ describe('npm start', () => {
   it.each([
     [{ PORT: '80x' }, [], 'PORT must be a whole number from 1 to 65535, not "80x".'],
     [{ TURN_PORT: '0' }, [], 'TURN_PORT must be a whole number from 1 to 65535, not "0".'],
-    [{ HOST: 'call.example' }, [], 'HOST must be an IP address or localhost, not "call.example".'],
+    [{ HOST: 'call.example' }, [], 'HOST must be an IPv4 address or localhost, not "call.example".'],
     [{}, ['--wan'], "Unknown option '--wan'. The one option is --lan."],
   ])('refuses %j %j', async (env, words, sentence) => {
     const { ended, output } = start({ PORT: '', TURN_PORT: '', HOST: '', ...env }, ...words);
