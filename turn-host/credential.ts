@@ -20,7 +20,7 @@ export interface TurnCredential {
 
 /** STUN holds a user name in at most 508 octets (RFC 8489 section 14.3). */
 const MAX_USERNAME_LENGTH = 508;
-const USERNAME = /^([1-9][0-9]{0,11}):([A-Za-z0-9_-]{1,64})$/;
+const USERNAME = /^([1-9][0-9]{0,11}):([A-Za-z0-9_.-]{1,64})$/;
 
 /**
  * Mints the credential a peer may make allocations with until `expiresAtSeconds` (Unix time, whole seconds).
@@ -34,7 +34,7 @@ export async function mintCredential(
   const username = `${expiresAtSeconds}:${peerId}`;
   if (parseUsername(username) === null) {
     throw new RangeError(
-      'a TURN user name needs a whole Unix time and a peer id of 1 to 64 of A-Z a-z 0-9 _ -',
+      'a TURN user name needs a whole Unix time and a peer id of 1 to 64 of A-Z a-z 0-9 . _ -',
     );
   }
   return { username, credential: await passwordOf(secret, username) };

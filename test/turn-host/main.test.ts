@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { expect, it } from 'vitest';
+
+const ENTRY = new URL('../../turn-host/main.ts', import.meta.url).pathname;
+
+function start(env: Record<string, string>): ChildProcess {
+  const base = { PATH: process.env.PATH ?? '', TURN_LISTEN: '127.0.0.1', TURN_PORT: '0', TURN_SECRET: 's' };
+  return spawn(process.execPath, [ENTRY], { env: { ...base, ...env }, stdio: 'pipe' });
+}
+
+async function firstLine(child: ChildProcess): Promise<string> {
+  const [chunk] = await once(child.stdout ?? child, 'data');
+  return String(chunk);
+}
+
+async function failure(env: Record<string, string>): Promise<{ code: unknown; said: string }> {
+  const child = start(env);
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const [code] = await once(child, 'close');
+  return { code, said };
+}
+
+it('says where it listens, and ends cleanly on SIGTERM', async () => {
+  const child = start({});
+  expect(await firstLine(child)).toMatch(/^relay listening on udp 127\.0\.0\.1:[0-9]+\n/);
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+it('ends with its parent when told to', async () => {
+  const child = start({ TURN_EXIT_WITH_PARENT: '1' });
+  await firstLine(child);
+  child.stdin?.end();
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+it('names a taken port and exits with 1', async () => {
+  const holder = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address();
+  const { code, said } = await failure({ TURN_PORT: String(port) });
+  holder.close();
+  expect(code).toBe(1);
+  expect(said).toContain(`UDP port ${port} of 127.0.0.1 is taken`);
+});
+
+it('does not start without a secret', async () => {
+  const { code, said } = await failure({ TURN_SECRET: '' });
+  expect(code).toBe(1);
+  expect(said).toContain('TURN_SECRET must be set');
+});
