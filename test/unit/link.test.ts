@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeBase64Url } from '../../app/crypto/base64url.ts';
 import { createInvitation, formatInvitation, parseInvitation } from '../../app/crypto/link.ts';
 
 const SECRET = 'AAECAwQFBgcICQoLDA0ODw';
@@ -77,5 +78,30 @@ describe('an invitation', () => {
   it('is fresh each time', () => {
     expect(createInvitation().secretText).toMatch(/^[A-Za-z0-9_-]{21}[AQgw]$/);
     expect(createInvitation().secretText).not.toBe(createInvitation().secretText);
+  });
+
+  it('survives mutated addresses, and what it accepts it can write again', () => {
+    const seed = Number(process.env.FUZZ_SEED ?? Date.now() % 2 ** 31);
+    console.info(`link fuzz: FUZZ_SEED=${seed}`);
+    let state = seed;
+    const random = (below: number) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const pieces = ['#', '/', '?', '%', '%E2', '%00', '=', '&', ' ', '\ud800', '\u202e', '://', SECRET, 'x'];
+    let accepted = 0;
+    for (let round = 0; round < 5000; round++) {
+      let input = `https://call.example/#${SECRET}/Team%20call`;
+      for (let count = 1 + random(3); count > 0; count--) {
+        const at = random(input.length + 1);
+        input = input.slice(0, at) + (pieces[random(pieces.length)] ?? '') + input.slice(at + random(3));
+      }
+      const parsed = parseInvitation(input);
+      if (!parsed.ok) continue;
+      accepted++;
+      expect(encodeBase64Url(parsed.invitation.secret)).toBe(parsed.invitation.secretText);
+      expect(parseInvitation(formatInvitation('https://call.example', parsed.invitation))).toEqual(parsed);
+    }
+    expect(accepted).toBeGreaterThan(0);
   });
 });
