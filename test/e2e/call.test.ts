@@ -1,0 +1,56 @@
+import { expect, it } from 'vitest';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+it('two people see and hear each other directly', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join();
+  const bob = await stage.open(url, 'Bob');
+  await bob.join();
+  await waitForMedia([alice, bob], 1);
+  await alice.tile('Bob').waitFor();
+  await bob.tile('Alice').waitFor();
+  for (const link of [...(await alice.links()), ...(await bob.links())]) {
+    expect(link.localType).not.toBe('relay');
+  }
+});
+
+it('two people meet through the relay alone', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join({ relayOnly: true });
+  const bob = await stage.open(url, 'Bob');
+  await bob.join({ relayOnly: true });
+  await waitForMedia([alice, bob], 1);
+  for (const link of [...(await alice.links()), ...(await bob.links())]) {
+    expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
+  }
+});
+
+it('four people decode all twelve directed links; late, leaving and reloading people leave no ghost', async () => {
+  const url = stage.invitation();
+  const people: Person[] = [];
+  for (const name of ['Alice', 'Bob', 'Carol']) {
+    const person = await stage.open(url, name);
+    await person.join();
+    people.push(person);
+  }
+  const [alice, bob, carol] = people as [Person, Person, Person];
+  await waitForMedia(people, 2);
+  const dave = await stage.open(url, 'Dave');
+  await dave.join();
+  await waitForMedia([...people, dave], 3);
+
+  await dave.page.getByRole('button', { name: 'Leave' }).click();
+  for (const person of people) await person.tile('Dave').waitFor({ state: 'detached' });
+  await waitForMedia(people, 2);
+
+  await carol.page.reload();
+  await carol.join();
+  await waitForMedia(people, 2);
+  expect(await alice.tile('Carol').count()).toBe(1);
+  expect(await bob.tile('Carol').count()).toBe(1);
+});

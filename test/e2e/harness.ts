@@ -1,0 +1,165 @@
+/**
+ * Real browsers for the end-to-end tests: starts Chromium with fake devices, opens people in contexts of their own, and
+ * reads what their peer connections decoded. Knows the accessible names of the screens (the project's interface) and
+ * nothing of the code behind them.
+ */
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  // Host candidates are loopback addresses here, and mDNS names need a network that tests do not have.
+  '--disable-features=WebRtcHideLocalIpsWithMdns',
+];
+
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+}
+
+export interface LinkSample {
+  readonly connection: RTCPeerConnectionState;
+  readonly framesDecoded: number;
+  readonly audioSamples: number;
+  readonly localType: string;
+  readonly remoteType: string;
+  /** Offers and answers set so far, of either side. */
+  readonly descriptions: number;
+}
+
+export interface Person {
+  readonly name: string;
+  readonly page: Page;
+  readonly context: BrowserContext;
+  /** One sample per peer connection that is not closed. */
+  links(): Promise<LinkSample[]>;
+  join(options?: { relayOnly?: boolean; password?: string }): Promise<void>;
+  tile(name: string): ReturnType<Page['getByRole']>;
+  close(): Promise<void>;
+}
+
+declare global {
+  interface Window {
+    parleyTestLinks?: { pc: RTCPeerConnection; descriptions: number }[];
+  }
+}
+
+/** Runs in the page before its scripts: remembers peer connections, and keeps the fake camera small for two cores. */
+function observe(): void {
+  const links: { pc: RTCPeerConnection; descriptions: number }[] = [];
+  window.parleyTestLinks = links;
+  const Native = window.RTCPeerConnection;
+  window.RTCPeerConnection = class extends Native {
+    constructor(configuration?: RTCConfiguration) {
+      super(configuration);
+      const entry = { pc: this as RTCPeerConnection, descriptions: 0 };
+      links.push(entry);
+      this.addEventListener('signalingstatechange', () => {
+        entry.descriptions += 1;
+      });
+    }
+  };
+  const devices = navigator.mediaDevices;
+  if (!devices) return;
+  const native = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = (constraints) => {
+    const video = constraints?.video;
+    if (!video) return native(constraints);
+    const asked = typeof video === 'object' ? video : {};
+    return native({ ...constraints, video: { ...asked, width: 320, height: 240, frameRate: 10 } });
+  };
+}
+
+export async function openPerson(browser: Browser, url: string, name: string): Promise<Person> {
+  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+  await context.addInitScript(observe);
+  const page = await context.newPage();
+  await page.goto(url);
+  return {
+    name,
+    page,
+    context,
+    links: () => page.evaluate(sampleLinks),
+    async join(options = {}) {
+      await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+      if (options.relayOnly) await page.getByRole('switch', { name: 'Relay only' }).check();
+      await page.getByRole('button', { name: 'Join', exact: true }).click();
+      await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
+    },
+    tile: (peer) => page.getByRole('group', { name: new RegExp(`^${peer}(, muted)?$`) }),
+    close: () => context.close(),
+  };
+}
+
+async function sampleLinks(): Promise<LinkSample[]> {
+  const samples: LinkSample[] = [];
+  for (const { pc, descriptions } of window.parleyTestLinks ?? []) {
+    if (pc.connectionState === 'closed') continue;
+    const entries = new Map<string, Record<string, unknown>>();
+    (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
+      entries.set(String(entry.id), entry);
+    });
+    let framesDecoded = 0;
+    let audioSamples = 0;
+    let localType = '';
+    let remoteType = '';
+    for (const entry of entries.values()) {
+      if (entry.type === 'inbound-rtp') {
+        framesDecoded += Number(entry.framesDecoded ?? 0);
+        audioSamples += Number(entry.totalSamplesReceived ?? 0);
+      }
+      if (entry.type === 'transport') {
+        const pair = entries.get(String(entry.selectedCandidatePairId));
+        localType = String(entries.get(String(pair?.localCandidateId))?.candidateType ?? '');
+        remoteType = String(entries.get(String(pair?.remoteCandidateId))?.candidateType ?? '');
+      }
+    }
+    samples.push({
+      connection: pc.connectionState,
+      framesDecoded,
+      audioSamples,
+      localType,
+      remoteType,
+      descriptions,
+    });
+  }
+  return samples;
+}
+
+/** Waits until every person decodes video and audio from each of `peers` others, and goes on doing so. */
+export async function waitForMedia(
+  people: readonly Person[],
+  peers: number,
+  timeoutMs = 30_000,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  const before = new Map<string, LinkSample[]>();
+  for (;;) {
+    const now = await Promise.all(people.map((person) => person.links()));
+    const flowing = people.map((person, index) => {
+      const samples = now[index] ?? [];
+      const earlier = before.get(person.name);
+      before.set(person.name, samples);
+      return (
+        earlier?.length === samples.length &&
+        samples.length === peers &&
+        samples.every((sample, link) => {
+          const last = earlier[link];
+          return last && sample.framesDecoded > last.framesDecoded && sample.audioSamples > last.audioSamples;
+        })
+      );
+    });
+    if (flowing.every(Boolean)) return;
+    if (Date.now() > deadline) {
+      throw new Error(
+        `media does not flow: ${JSON.stringify(people.map((person, i) => [person.name, now[i]]))}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, 400));
+  }
+}

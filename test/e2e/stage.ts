@@ -1,0 +1,56 @@
+/**
+ * What every end-to-end file needs around its tests: one Parley, one browser, people that are gone after each test.
+ */
+import type { Browser } from 'playwright-core';
+import { afterAll, afterEach, beforeAll } from 'vitest';
+import { type Parley, type StartOptions, startParley } from '../../scripts/lib/start-parley.ts';
+import { launchBrowser, openPerson, type Person } from './harness.ts';
+
+export interface Stage {
+  readonly system: Parley;
+  /** A fresh invitation, as the home screen makes it: 16 random bytes, base64url. `origin` replaces the server's own. */
+  invitation(origin?: string): string;
+  open(url: string, name: string): Promise<Person>;
+}
+
+/** Registers the hooks; the returned object may be used inside tests only. */
+export function useStage(options: StartOptions = {}): Stage {
+  let system: Parley | undefined;
+  let browser: Browser | undefined;
+  let people: Person[] = [];
+
+  beforeAll(async () => {
+    system = await startParley(options);
+    browser = await launchBrowser();
+  }, 120_000);
+
+  afterEach(async () => {
+    await Promise.all(people.map((person) => person.close()));
+    people = [];
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await system?.close();
+  });
+
+  const running = (): Parley => {
+    if (!system) throw new Error('the stage is used outside a test');
+    return system;
+  };
+  return {
+    get system() {
+      return running();
+    },
+    invitation(origin = running().url) {
+      const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
+      return `${origin}/#${secret}`;
+    },
+    async open(url, name) {
+      if (!browser) throw new Error('the stage is used outside a test');
+      const person = await openPerson(browser, url, name);
+      people.push(person);
+      return person;
+    },
+  };
+}
