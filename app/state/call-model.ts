@@ -7,7 +7,7 @@ import { createStore, reconcile } from 'solid-js/store';
 import type { Call } from '../call/call-types.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot, PeerState, Route, ServerState } from '../call/snapshot.ts';
 
-export type { EndCode, PeerState, Route, ServerState } from '../call/snapshot.ts';
+export type { EndCode, PeerState } from '../call/snapshot.ts';
 
 export interface PeerView {
   readonly key: string;
@@ -21,7 +21,7 @@ export interface PeerView {
   readonly stream: MediaStream | null;
 }
 
-export interface CallView {
+interface CallView {
   readonly phase: CallSnapshot['phase'];
   readonly server: ServerState;
   readonly endCode: EndCode | null;
@@ -95,8 +95,8 @@ function copyPeer(peer: PeerSnapshot): PeerView {
   return { ...rest, stream: streams?.main ?? null };
 }
 
-/** What changed between two snapshots that a person should hear of. Exported for its tests. */
-export function happened(before: CallSnapshot, after: CallSnapshot): Omit<CallEvent, 'id'>[] {
+/** What changed between two snapshots that a person should hear of. */
+function happened(before: CallSnapshot, after: CallSnapshot): Omit<CallEvent, 'id'>[] {
   if (after.phase === 'ended') return [];
   const found: Omit<CallEvent, 'id'>[] = [];
   const old = new Map(before.peers.map((peer) => [peer.key, peer]));

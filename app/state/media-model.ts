@@ -5,7 +5,7 @@ import { type Accessor, createMemo, createSignal, onCleanup } from 'solid-js';
 import type { DeviceInfo, LocalMedia, SourceKind, SourceSnapshot } from '../call/media/media-types.ts';
 import type { PreferenceStore } from './preferences.ts';
 
-export type { DeviceInfo, SourceKind, SourceSnapshot, SourceStatus } from '../call/media/media-types.ts';
+export type { SourceKind, SourceStatus } from '../call/media/media-types.ts';
 
 export type DeviceKind = SourceKind | 'speaker';
 

@@ -3,7 +3,7 @@
  * browser, and must not hold anything of an invitation.
  */
 
-export interface Preferences {
+interface Preferences {
   readonly name: string;
   readonly microphoneId: string;
   readonly cameraId: string;

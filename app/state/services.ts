@@ -14,7 +14,7 @@ export interface Invitation {
 
 export type LinkErrorCode = 'empty' | 'malformed' | 'key-in-query-or-path';
 
-export type ParsedInvitation =
+type ParsedInvitation =
   | { readonly ok: true; readonly invitation: Invitation }
   | { readonly ok: false; readonly code: LinkErrorCode };
 

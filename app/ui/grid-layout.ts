@@ -10,6 +10,16 @@ export interface Box {
   readonly height: number;
 }
 
+/** How much of the area may be given up so that the smallest tile is larger: nobody is made small to fill a corner. */
+const EVENNESS = 0.12;
+
+interface Candidate {
+  readonly rows: readonly (readonly number[])[];
+  readonly heights: readonly number[];
+  readonly area: number;
+  readonly smallest: number;
+}
+
 /** Above this many tiles only even rows are tried: the number of ways to break rows doubles with each tile. */
 const MAX_SEARCHED = 10;
 
@@ -19,15 +29,19 @@ const MAX_SEARCHED = 10;
  */
 export function layoutGrid(aspects: readonly number[], width: number, height: number, gap: number): Box[] {
   if (aspects.length === 0 || width <= 0 || height <= 0) return [];
-  let best: { area: number; rows: number[][]; heights: number[] } | null = null;
+  const candidates: Candidate[] = [];
   for (const rows of rowBreaks(aspects)) {
     const room = height - gap * (rows.length - 1);
     const natural = rows.map((row) => (width - gap * (row.length - 1)) / sum(row));
     const heights = shareHeight(natural, room);
     if (heights.some((value) => value <= 0)) continue;
-    const area = rows.reduce((total, row, index) => total + sum(row) * (heights[index] ?? 0) ** 2, 0);
-    if (!best || area > best.area * 1.0001) best = { area, rows, heights };
+    const areas = rows.flatMap((row, index) => row.map((aspect) => aspect * (heights[index] ?? 0) ** 2));
+    candidates.push({ rows, heights, area: sum(areas), smallest: Math.min(...areas) });
   }
+  const most = Math.max(...candidates.map((candidate) => candidate.area));
+  const [best] = candidates
+    .filter((candidate) => candidate.area >= most * (1 - EVENNESS))
+    .sort((a, b) => b.smallest - a.smallest);
   if (!best) return aspects.map(() => ({ x: 0, y: 0, width: 0, height: 0 }));
   const { rows, heights } = best;
   let y = (height - sum(heights) - gap * (rows.length - 1)) / 2;

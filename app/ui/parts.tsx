@@ -42,7 +42,7 @@ const DEVICE_LABEL = {
   speaker: 'Speaker device',
 } as const;
 
-export function DeviceSelect(props: { media: MediaModel; kind: DeviceKind }) {
+function DeviceSelect(props: { media: MediaModel; kind: DeviceKind }) {
   const unsupported = () => props.kind === 'speaker' && !('setSinkId' in HTMLMediaElement.prototype);
   const known = () => props.media.devices(props.kind).filter((device) => device.deviceId !== '');
   const chosen = () => {

@@ -5,7 +5,7 @@ import type { LinkProblem } from '../state/app-model.ts';
 import type { CallEvent, EndCode, PeerState } from '../state/call-model.ts';
 import type { SourceKind, SourceStatus } from '../state/media-model.ts';
 
-export interface Explanation {
+interface Explanation {
   readonly says: string;
   readonly doThis: string;
 }
