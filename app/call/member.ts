@@ -7,7 +7,7 @@
  */
 import type { PairKeys } from '../crypto/pair.ts';
 import type { Hello } from '../wire/hello.ts';
-import { decodeSignal, encodeSignal } from '../wire/signal.ts';
+import { decodeSignal, encodeSignal, type SignalFrame } from '../wire/signal.ts';
 import { inspectDescription } from './description.ts';
 import type { NegotiationMessage } from './negotiation.ts';
 import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
@@ -145,21 +145,25 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
     context.changed();
   }
 
-  function sendSealed(message: NegotiationMessage, ofGeneration: number): void {
+  /** Seals and sends. What is too long to seal, or finds the room away, is lost: recovery asks again. */
+  function sendFrame(frame: SignalFrame): void {
     const to = id;
-    const from = context.ownId();
-    const frame =
+    pair
+      .seal(encodeSignal(frame), context.ownId(), to)
+      .then((data) => context.sendSignal(to, data))
+      .catch(() => undefined);
+  }
+
+  function sendSealed(message: NegotiationMessage, ofGeneration: number): void {
+    sendFrame(
       message.kind === 'description'
         ? { ...message, generation: ofGeneration, candidates: [] }
-        : { ...message, generation: ofGeneration };
-    void pair.seal(encodeSignal(frame), from, to).then((data) => context.sendSignal(to, data));
+        : { ...message, generation: ofGeneration },
+    );
   }
 
   function requestOffer(): void {
-    const to = id;
-    void pair
-      .seal(encodeSignal({ kind: 'request-offer', generation }), context.ownId(), to)
-      .then((data) => context.sendSignal(to, data));
+    sendFrame({ kind: 'request-offer', generation });
   }
 
   function rebuild(): void {
