@@ -10,16 +10,6 @@ export interface Box {
   readonly height: number;
 }
 
-/** How much of the area may be given up so that the smallest tile is larger: nobody is made small to fill a corner. */
-const EVENNESS = 0.12;
-
-interface Candidate {
-  readonly rows: readonly (readonly number[])[];
-  readonly heights: readonly number[];
-  readonly area: number;
-  readonly smallest: number;
-}
-
 /** Above this many tiles only even rows are tried: the number of ways to break rows doubles with each tile. */
 const MAX_SEARCHED = 10;
 
@@ -29,19 +19,18 @@ const MAX_SEARCHED = 10;
  */
 export function layoutGrid(aspects: readonly number[], width: number, height: number, gap: number): Box[] {
   if (aspects.length === 0 || width <= 0 || height <= 0) return [];
-  const candidates: Candidate[] = [];
+  let best: { readonly score: number; readonly rows: number[][]; readonly heights: number[] } | null = null;
   for (const rows of rowBreaks(aspects)) {
     const room = height - gap * (rows.length - 1);
     const natural = rows.map((row) => (width - gap * (row.length - 1)) / sum(row));
     const heights = shareHeight(natural, room);
     if (heights.some((value) => value <= 0)) continue;
-    const areas = rows.flatMap((row, index) => row.map((aspect) => aspect * (heights[index] ?? 0) ** 2));
-    candidates.push({ rows, heights, area: sum(areas), smallest: Math.min(...areas) });
+    // Square roots of areas, so that nobody is made small for the sake of filling a corner.
+    const score = sum(
+      rows.flatMap((row, index) => row.map((aspect) => Math.sqrt(aspect) * (heights[index] ?? 0))),
+    );
+    if (best === null || score > best.score) best = { score, rows, heights };
   }
-  const most = Math.max(...candidates.map((candidate) => candidate.area));
-  const [best] = candidates
-    .filter((candidate) => candidate.area >= most * (1 - EVENNESS))
-    .sort((a, b) => b.smallest - a.smallest);
   if (!best) return aspects.map(() => ({ x: 0, y: 0, width: 0, height: 0 }));
   const { rows, heights } = best;
   let y = (height - sum(heights) - gap * (rows.length - 1)) / 2;
