@@ -1,0 +1,95 @@
+/** What surrounds the room: the client's files and headers, deadlines with short limits, and the deployment. */
+
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { startWorker } from '../fixtures/miniflare.ts';
+import { RoomClient } from './room-client.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+describe('the Worker', () => {
+  it('serves the client with strict headers', async () => {
+    const worker = await startWorker();
+    try {
+      const page = await fetch(`${worker.url}/`);
+      expect(page.status).toBe(200);
+      const policy = page.headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).toContain("script-src 'self';");
+      expect(policy).toContain("connect-src 'self';");
+      expect(policy).not.toContain('unsafe');
+      expect(page.headers.get('permissions-policy')).toContain('camera=(self)');
+      expect(page.headers.get('cross-origin-opener-policy')).toBe('same-origin');
+      expect(page.headers.get('cross-origin-embedder-policy')).toBe('require-corp');
+      expect(page.headers.get('cross-origin-resource-policy')).toBe('same-origin');
+      expect(page.headers.get('x-content-type-options')).toBe('nosniff');
+      expect(page.headers.get('referrer-policy')).toBe('no-referrer');
+      expect(page.headers.get('strict-transport-security')).toContain('max-age=');
+      expect(page.headers.get('cache-control')).toBe('no-cache');
+      const asset = await fetch(`${worker.url}/assets/index-0a1b2c3d.js`);
+      expect(asset.headers.get('cache-control')).toContain('immutable');
+      const unknown = await fetch(`${worker.url}/nowhere`);
+      expect(unknown.status).toBe(404);
+      expect(unknown.headers.get('content-security-policy')).toBe(policy);
+    } finally {
+      await worker.close();
+    }
+  }, 30_000);
+
+  it('answers 500 at the upgrade when a variable is bad', async () => {
+    const worker = await startWorker({ bindings: { ROOM_CAPACITY: 'many' } });
+    try {
+      expect((await fetch(`${worker.url}/room`)).status).toBe(500);
+    } finally {
+      await worker.close();
+    }
+  }, 30_000);
+
+  it('[D1] [D2] ends sockets that do not join and members that vanished, across an eviction', async () => {
+    const worker = await startWorker({ entry: 'test/fixtures/worker-short-limits.ts' });
+    const room = randomBytes(16).toString('base64url');
+    const alice = await RoomClient.open(worker.url, room);
+    const alive = setInterval(() => alice.send('ping'), 200);
+    try {
+      await alice.join('alice-hello1');
+      const bob = await RoomClient.open(worker.url, room);
+      await bob.join('bob-hello123');
+      const idle = await RoomClient.open(worker.url, room);
+      await worker.evict(room);
+      expect((await idle.closed).code).toBe(4008);
+      expect((await bob.closed).code).toBe(4008);
+      await alice.until(() => alice.heard.some(({ kind }) => kind === 'peer-left'));
+    } finally {
+      clearInterval(alive);
+      alice.end();
+      await worker.close();
+    }
+  }, 30_000);
+
+  it('can be deployed', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'parley-deploy-'));
+    try {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [
+          join(ROOT, 'node_modules/wrangler/bin/wrangler.js'),
+          'deploy',
+          '--dry-run',
+          '--outdir',
+          out,
+          '--assets',
+          join(ROOT, 'test/fixtures/assets'),
+        ],
+        { cwd: ROOT, env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1' } },
+      );
+      expect(stdout).toContain('ParleyRoom');
+    } finally {
+      await rm(out, { recursive: true });
+    }
+  }, 60_000);
+});

@@ -1,0 +1,48 @@
+/** The decoder against hostile text. */
+
+import { describe, expect, it } from 'vitest';
+import { decodeClientMessage, decodeServerMessage, encodeMessage } from '../../rooms/protocol/index.ts';
+
+const id = 'AAAAAAAA.AAAAAAAAAAAAAAAA';
+const ticket = 'A'.repeat(43);
+
+describe('decodeClientMessage', () => {
+  it('[F1] gives back what encodeMessage made', () => {
+    for (const message of [
+      { kind: 'join', v: 1, hello: 'abcd', resume: { peerId: id, ticket } },
+      { kind: 'signal', to: id, data: 'abcd' },
+    ] as const) {
+      expect(decodeClientMessage(encodeMessage(message))).toEqual({ ok: true, message });
+    }
+  });
+
+  it('[F1] refuses keys that do not belong, inherited ones included', () => {
+    for (const key of ['__proto__', 'constructor', 'toString', 'x']) {
+      const text = `{"kind":"signal","to":"${id}","data":"abcd","${key}":1}`;
+      expect(decodeClientMessage(text)).toMatchObject({ ok: false, close: 'badMessage' });
+    }
+  });
+
+  it('[F3] tells another version from nonsense', () => {
+    expect(decodeClientMessage('{"kind":"join","v":2}')).toMatchObject({ ok: false, close: 'version' });
+    expect(decodeClientMessage('{"kind":"join","v":-1}')).toMatchObject({ ok: false, close: 'badMessage' });
+  });
+
+  it('[F1] counts bytes, not characters', () => {
+    expect(decodeClientMessage(`"${'\u20ac'.repeat(6000)}"`)).toMatchObject({ problem: 'frame too long' });
+  });
+});
+
+describe('decodeServerMessage', () => {
+  const welcome = { kind: 'welcome', peerId: id, ticket, peers: [], iceServers: [], expiresAt: 1 } as const;
+
+  it('[F1] takes a welcome and refuses one with an id twice or a URL of another scheme', () => {
+    expect(decodeServerMessage(encodeMessage(welcome))).toEqual({ ok: true, message: welcome });
+    expect(decodeServerMessage(JSON.stringify({ ...welcome, peers: [{ id, hello: 'abcd' }] })).ok).toBe(
+      false,
+    );
+    expect(decodeServerMessage(JSON.stringify({ ...welcome, iceServers: [{ urls: ['http://x'] }] })).ok).toBe(
+      false,
+    );
+  });
+});
