@@ -54,3 +54,10 @@ it('does not start without a secret', async () => {
   expect(code).toBe(1);
   expect(said).toContain('TURN_SECRET must be set');
 });
+
+it('leaves no socket and no timer behind once stopped (bare node-turn leaves both)', async () => {
+  const program = new URL('./start-and-stop.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], { stdio: 'pipe', timeout: 4000 });
+  expect(await firstLine(child)).toBe('stopped\n');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});

@@ -340,20 +340,3 @@ describe('what a packet holds', () => {
     expect(lines.filter((line) => line.startsWith('a packet'))).toEqual([]);
   });
 });
-
-it('leaves no socket and no timer behind (bare node-turn leaves both)', async () => {
-  const held = (kind: string) => process.getActiveResourcesInfo().filter((found) => found === kind).length;
-  const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
-  await settled();
-  const [sockets, timers] = [held('UDPWrap'), held('Timeout')];
-  const other = await startTurnHost(config);
-  const minted = await mintCredential('new secret', 'a', 9_999_999_999);
-  const one = await openClient(other.port, minted.username, minted.credential);
-  await one.allocate();
-  one.close();
-  await other.close();
-  await other.close();
-  await settled();
-  expect(held('UDPWrap')).toBe(sockets);
-  expect(held('Timeout')).toBe(timers);
-});
