@@ -109,7 +109,7 @@ describe('who may ask', () => {
     expect(stale.attributes.has(Attr.nonce)).toBe(true);
   });
 
-  it('answers 441, signed, when another user asks on an allocation', async () => {
+  it('answers 441 when another user asks on an allocation', async () => {
     const one = await client('one');
     await one.allocate();
     const two = await mintCredential('new secret', 'two', Math.floor(nowMs / 1000) + 60);
