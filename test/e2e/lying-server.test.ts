@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { ServerMessage } from '../../rooms/protocol/messages.ts';
+import { type Lie, type LyingServer, startLyingServer } from '../fakes/lying-server.ts';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage({ turn: false });
+let liar: LyingServer;
+
+beforeAll(async () => {
+  liar = await startLyingServer(stage.system.url);
+});
+
+afterAll(async () => {
+  await liar?.close();
+});
+
+/** Another character at `index`, still base64url. */
+function flip(text: string, index: number): string {
+  const at = ((index % text.length) + text.length) % text.length;
+  return text.slice(0, at) + (text[at] === 'A' ? 'B' : 'A') + text.slice(at + 1);
+}
+
+function inSignals(change: (data: string) => string): Lie {
+  return (message) => [message.kind === 'signal' ? { ...message, data: change(message.data) } : message];
+}
+
+function inHellos(change: (hello: string) => string): Lie {
+  return (message) => {
+    if (message.kind === 'peer-joined') return [{ ...message, hello: change(message.hello) }];
+    if (message.kind !== 'welcome') return [message];
+    return [{ ...message, peers: message.peers.map((peer) => ({ ...peer, hello: change(peer.hello) })) }];
+  };
+}
+
+async function strangersTo(url: string, ...names: string[]): Promise<Person[]> {
+  const people: Person[] = [];
+  for (const name of names) {
+    const person = await stage.open(url, name);
+    await person.join();
+    people.push(person);
+  }
+  return people;
+}
+
+const tiles = (person: Person) => person.page.locator('[role=group][aria-label]').count();
+
+it.each<[string, Lie]>([
+  ['flips the counter of every signal', inSignals((data) => flip(data, 3))],
+  ['flips a byte in the middle of every signal', inSignals((data) => flip(data, data.length >> 1))],
+  ['flips the end of every signal', inSignals((data) => flip(data, -3))],
+  ['flips a byte of every hello', inHellos((hello) => flip(hello, hello.length >> 1))],
+  ['cuts every hello short', inHellos((hello) => hello.slice(0, hello.length - 4))],
+])('nothing is accepted from a server that %s', async (_, lie) => {
+  liar.lie(lie);
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  const own = await tiles(alice);
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  for (const person of [alice, bob]) {
+    for (const link of await person.links()) {
+      expect(link.framesDecoded).toBe(0);
+      expect(link.connection).not.toBe('connected');
+    }
+    expect(await tiles(person)).toBe(own);
+  }
+  expect(await alice.tile('Bob').count()).toBe(0);
+  expect(await bob.tile('Alice').count()).toBe(0);
+});
+
+it('a running call is not hurt by replays, reflections, inventions and false farewells', async () => {
+  liar.lie(null);
+  const before = victimsSoFar();
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  await waitForMedia([alice, bob], 1);
+  const shown = [await tiles(alice), await tiles(bob)];
+  const descriptions = (await alice.links())[0]?.descriptions;
+
+  liar.invent((victim) => {
+    const own = liar.heard(victim);
+    const other = liar.heard(victim === before ? before + 1 : before);
+    const signals = own.filter((message) => message.kind === 'signal');
+    const peer = signals[0]?.from ?? '';
+    const hello = own.find((message) => message.kind === 'peer-joined')?.hello;
+    const invented = `${peer.split('.')[0]}.AAAAAAAAAAAAAAAA`;
+    const said: ServerMessage[] = [...signals, ...[...signals].reverse()];
+    // Reflection: what this browser's own words look like when they come back as the peer's.
+    for (const message of other) if (message.kind === 'signal') said.push({ ...message, from: peer });
+    if (hello) said.push({ kind: 'peer-joined', id: invented, hello: flip(hello, 40) });
+    said.push({ kind: 'peer-joined', id: `${invented.slice(0, -1)}B`, hello: 'A'.repeat(300) });
+    said.push({ kind: 'peer-left', id: peer });
+    return said;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+
+  await waitForMedia([alice, bob], 1);
+  expect([await tiles(alice), await tiles(bob)]).toEqual(shown);
+  expect((await alice.links())[0]?.descriptions).toBe(descriptions);
+});
+
+function victimsSoFar(): number {
+  let count = 0;
+  while (liar.heard(count).length > 0) count += 1;
+  return count;
+}

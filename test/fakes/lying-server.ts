@@ -1,0 +1,102 @@
+/**
+ * A server that lies: stands between browsers and the real one, passes pages through untouched and lets a test rewrite,
+ * repeat, hold back or invent what the room says. Speaks the room's four messages and knows no key, like a real liar.
+ */
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type RawData, WebSocket, WebSocketServer } from 'ws';
+import { decodeServerMessage } from '../../rooms/protocol/decode.ts';
+import type { ServerMessage } from '../../rooms/protocol/messages.ts';
+
+/** What to say instead of `message`, in order; `victim` numbers the browsers by arrival. */
+export type Lie = (message: ServerMessage, victim: number) => readonly ServerMessage[];
+
+export interface LyingServer {
+  readonly url: string;
+  /** Replaces the lie; null tells the truth. */
+  lie(lie: Lie | null): void;
+  /** Says something nobody asked for to every browser. */
+  invent(messages: (victim: number) => readonly ServerMessage[]): void;
+  /** Everything the real room said so far, by browser. */
+  heard(victim: number): readonly ServerMessage[];
+  close(): Promise<void>;
+}
+
+export async function startLyingServer(truth: string): Promise<LyingServer> {
+  const target = new URL(truth);
+  const victims: { socket: WebSocket; heard: ServerMessage[] }[] = [];
+  let lie: Lie | null = null;
+
+  const http = createServer((incoming, response) => {
+    const forwarded = request(
+      {
+        host: target.hostname,
+        port: target.port,
+        path: incoming.url,
+        headers: { ...incoming.headers, host: target.host },
+      },
+      (answer) => {
+        response.writeHead(answer.statusCode ?? 502, answer.headers);
+        answer.pipe(response);
+      },
+    );
+    forwarded.on('error', () => response.destroy());
+    incoming.pipe(forwarded);
+  });
+  const sockets = new WebSocketServer({
+    server: http,
+    handleProtocols: (offered) => [...offered][0] ?? false,
+  });
+
+  sockets.on('connection', (browser, upgrade) => {
+    const protocols = (upgrade.headers['sec-websocket-protocol'] ?? '').split(/, */);
+    const room = new WebSocket(new URL(upgrade.url ?? '/', target), protocols, { origin: target.origin });
+    const victim = victims.push({ socket: browser, heard: [] }) - 1;
+    const waiting: string[] = [];
+    browser.on('message', (data: RawData) => {
+      if (room.readyState === WebSocket.OPEN) room.send(String(data));
+      else waiting.push(String(data));
+    });
+    room.on('open', () => {
+      for (const frame of waiting) room.send(frame);
+    });
+    room.on('message', (data: RawData) => {
+      const decoded = decodeServerMessage(String(data));
+      if (!decoded.ok) {
+        browser.send(String(data));
+        return;
+      }
+      victims[victim]?.heard.push(decoded.message);
+      for (const message of lie ? lie(decoded.message, victim) : [decoded.message]) say(browser, message);
+    });
+    room.on('error', () => browser.terminate());
+    room.on('close', () => browser.close());
+    browser.on('close', () => room.terminate());
+  });
+
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+    lie(next) {
+      lie = next;
+    },
+    invent(messages) {
+      victims.forEach(({ socket }, victim) => {
+        for (const message of messages(victim)) say(socket, message);
+      });
+    },
+    heard: (victim) => victims[victim]?.heard ?? [],
+    async close() {
+      for (const { socket } of victims) socket.terminate();
+      sockets.close();
+      await new Promise((resolve) => {
+        http.close(resolve);
+        http.closeAllConnections();
+      });
+    },
+  };
+}
+
+function say(socket: WebSocket, message: ServerMessage): void {
+  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
