@@ -3,7 +3,11 @@
  * Owns the WebSocket and every timer around it. Knows nothing of links or keys: hellos and signals are sealed text here.
  *
  *   connecting --welcome--> connected --loss--> away --welcome--> connected
- *   any --refusal that repeating cannot change, or close()--> ended
+ *   connecting --refusal that repeating cannot change--> ended
+ *   any --close()--> ended
+ *
+ * After the first welcome nothing the server says ends a call: its links need no server (DESIGN section 4), so a refusal
+ * then only means that the server is away for us.
  */
 import { CLOSE } from '../../rooms/protocol/close.ts';
 import { decodeServerMessage, encodeMessage } from '../../rooms/protocol/decode.ts';
@@ -122,7 +126,6 @@ const MAX_SHORT_LIFE_MS = 15 * 60_000;
 /** Refusals that the same join would meet again. `pace` is not among them. */
 const END_CODES: ReadonlyMap<number, EndCode> = new Map([
   [CLOSE.badMessage.code, 'bad-message'],
-  [CLOSE.replaced.code, 'replaced'],
   [CLOSE.forbidden.code, 'forbidden'],
   [CLOSE.full.code, 'room-full'],
   [CLOSE.version.code, 'version'],
@@ -284,8 +287,15 @@ export function createSignaling(options: SignalingOptions): Signaling {
       return;
     }
     const endCode = END_CODES.get(code);
-    if (endCode === undefined) afterLoss(attempt);
-    else end(endCode);
+    if (endCode === undefined) {
+      afterLoss(attempt);
+    } else if (subject.snapshot().peerId === null) {
+      end(endCode);
+    } else {
+      release();
+      backoff.slow();
+      away(BACKOFF_MAX_MS / 2 + backoff.next());
+    }
   }
 
   function receive(attempt: Attempt, data: unknown): void {

@@ -10,7 +10,6 @@ export type ServerState = 'connecting' | 'connected' | 'away';
 export type EndCode =
   | 'left'
   | 'room-full'
-  | 'replaced'
   | 'version'
   | 'forbidden'
   | 'bad-message'

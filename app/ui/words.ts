@@ -72,12 +72,6 @@ export function endWords(code: EndCode): Explanation & { readonly again: boolean
         doThis: 'Somebody has to leave before you can come in. Try again in a moment.',
         again: true,
       };
-    case 'replaced':
-      return {
-        says: 'This call moved elsewhere',
-        doThis: 'You joined it from another tab or window, so this one stepped aside.',
-        again: true,
-      };
     case 'version':
       return {
         says: 'This page is out of date',

@@ -379,7 +379,6 @@ describe('renewal', () => {
 describe('refusals', () => {
   it.each([
     [CLOSE.badMessage.code, 'bad-message'],
-    [CLOSE.replaced.code, 'replaced'],
     [CLOSE.forbidden.code, 'forbidden'],
     [CLOSE.full.code, 'room-full'],
     [CLOSE.version.code, 'version'],
@@ -405,7 +404,16 @@ describe('refusals', () => {
     client.socket.accept();
     expect(client.socket.take()).toEqual([join]);
     client.socket.drop(CLOSE.forbidden.code);
-    expect(client.signaling.snapshot()).toMatchObject({ state: 'ended', endCode: 'forbidden' });
+    expect(client.signaling.snapshot()).toMatchObject({ state: 'away', endCode: null });
+  });
+
+  it.each(Object.values(CLOSE))('$code never ends a call that was joined', ({ code }) => {
+    const client = new Client().joins();
+    client.socket.drop(code);
+    expect(client.signaling.snapshot()).toMatchObject({ state: 'away', endCode: null });
+    const before = client.count;
+    client.clock.advance(60_000);
+    expect(client.count).toBeGreaterThan(before);
   });
 
   it('slows down for a room that finds it too fast', () => {
