@@ -120,6 +120,7 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
     const watched = link;
     if (!watched || watched.state() === 'failed' || watched.state() === 'closed') return true;
     const before = await watched.receivedBytes();
+    watched.probe();
     await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
     if (watched !== link) return false;
     return (await watched.receivedBytes()) <= before;

@@ -59,6 +59,11 @@ export interface PeerLink {
   setTracks(tracks: LocalTracks): void;
   /** Bytes received over the selected candidate pair so far, of whatever kind. */
   receivedBytes(): Promise<number>;
+  /**
+   * Makes a living peer send something even while all its media is off: a message on a reliable channel is acknowledged
+   * by its SCTP (RFC 9260 s6.2), whatever its page does.
+   */
+  probe(): void;
   level(): number;
   stats(): Promise<RTCStatsReport>;
   /** Best effort, synchronous: used when the page goes away. */
@@ -260,6 +265,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       });
       return bytes;
     },
+    probe: announceMedia,
     level() {
       const source = transceivers[MICROPHONE]?.receiver.getSynchronizationSources()[0];
       return source?.audioLevel ?? 0;

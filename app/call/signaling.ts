@@ -118,8 +118,8 @@ const RENEW_JITTER = 0.1;
 const MIN_LIFE_MS = 2_000;
 /** A room answers one renewal in two seconds for long; asking faster ends in 4008. */
 const MIN_RENEWAL_MS = 2_100;
-/** A life longer than this is a clock that disagrees; renewing more often than needed costs one frame. */
-const MAX_LIFE_MS = 12 * 3_600_000;
+/** A longer life may be a clock of ours that is behind; renewing more often than needed costs one frame. */
+const MAX_LIFE_MS = 3_600_000;
 /** Where the doubling of implausibly short lives ends. */
 const MAX_SHORT_LIFE_MS = 15 * 60_000;
 

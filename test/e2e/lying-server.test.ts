@@ -97,6 +97,27 @@ it('a running call is not hurt by replays, reflections, inventions and false far
   expect((await alice.links())[0]?.descriptions).toBe(descriptions);
 });
 
+it('a call in silence and darkness survives a false farewell', async () => {
+  liar.lie(null);
+  const before = victimsSoFar();
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  await waitForMedia([alice, bob], 1);
+  for (const person of [alice, bob]) {
+    for (const name of ['Microphone', 'Camera']) {
+      await person.page.getByRole('toolbar').getByRole('button', { name, exact: true }).click();
+    }
+  }
+  await alice.tile('Bob, muted').waitFor();
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  liar.invent((victim) => {
+    const signal = victim >= before && liar.heard(victim).find((message) => message.kind === 'signal');
+    return signal ? [{ kind: 'peer-left', id: signal.from }] : [];
+  });
+  await new Promise((resolve) => setTimeout(resolve, 6_000));
+  expect(await alice.tile('Bob').count()).toBe(1);
+  expect(await bob.tile('Alice').count()).toBe(1);
+});
+
 function victimsSoFar(): number {
   let count = 0;
   while (liar.heard(count).length > 0) count += 1;

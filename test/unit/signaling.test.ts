@@ -334,7 +334,7 @@ describe('renewal', () => {
     [HOUR_MS, 0.999_999_9, 0.675 * HOUR_MS],
     [4000, 0, 3000],
     [1500, 0, 2100],
-    [48 * HOUR_MS, 0, 9 * HOUR_MS],
+    [48 * HOUR_MS, 0, 0.75 * HOUR_MS],
   ])('a life of %d ms, jitter %d: joins again after %d ms', (lifeMs, random, afterMs) => {
     const client = new Client(random).joins();
     client.welcome({ expiresAt: client.clock.now() + lifeMs });
