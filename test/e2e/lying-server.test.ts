@@ -67,6 +67,60 @@ it.each<[string, Lie]>([
   expect(await bob.tile('Alice').count()).toBe(0);
 });
 
+/** Keeps one signal back for each browser, so that every pair of them arrives in the wrong order. */
+function outOfOrder(): Lie {
+  const kept = new Map<number, ServerMessage>();
+  return (message, victim) => {
+    if (message.kind !== 'signal') return [message];
+    const earlier = kept.get(victim);
+    if (!earlier) {
+      kept.set(victim, message);
+      return [];
+    }
+    kept.delete(victim);
+    return [message, earlier];
+  };
+}
+
+/** Tells everybody that each peer's hello is another's: fingerprints and keys change hands. */
+function swappedHellos(): Lie {
+  const hellos: string[] = [];
+  const other = (hello: string): string => {
+    if (!hellos.includes(hello)) hellos.push(hello);
+    return hellos.find((known) => known !== hello) ?? hello;
+  };
+  return (message) => {
+    if (message.kind === 'peer-joined') return [{ ...message, hello: other(message.hello) }];
+    if (message.kind !== 'welcome') return [message];
+    return [{ ...message, peers: message.peers.map((peer) => ({ ...peer, hello: other(peer.hello) })) }];
+  };
+}
+
+it('a server that swaps the hellos of three people puts nobody behind another name', async () => {
+  liar.lie(swappedHellos());
+  const people = await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob', 'Carol');
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  for (const person of people) {
+    for (const link of await person.links())
+      expect(link.connection === 'connected' && link.framesDecoded > 0).toBe(false);
+  }
+});
+
+it('a server that reorders signals delays a call at most, and never shows an unproven tile', async () => {
+  liar.lie(outOfOrder());
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  await new Promise((resolve) => setTimeout(resolve, 3_000));
+  for (const [person, name] of [
+    [alice, 'Bob'],
+    [bob, 'Alice'],
+  ] as const) {
+    const connected = (await person.links()).some((link) => link.connection === 'connected');
+    if ((await person.tile(name).count()) > 0) expect(connected).toBe(true);
+  }
+  liar.lie(null);
+  await waitForMedia([alice, bob], 1, 45_000);
+}, 60_000);
+
 it('a running call is not hurt by replays, reflections, inventions and false farewells', async () => {
   liar.lie(null);
   const before = victimsSoFar();
