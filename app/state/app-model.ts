@@ -159,6 +159,11 @@ export function createApp(services: Services): AppModel {
         setPassword,
         settlePassword: () => void prepare(),
         join() {
+          // What could not be had was told here. Whoever joins all the same goes without it, and may ask again later.
+          for (const kind of ['microphone', 'camera'] as const) {
+            const { wanted, status } = local.snapshot()[kind];
+            if (wanted && status !== 'on' && status !== 'starting') local.setWanted(kind, false);
+          }
           const call = prepare().join({ name: name().trim(), relayOnly: relayOnly(), media: local });
           const choices = { password: password(), relayOnly: relayOnly() };
           // The call takes both over.
@@ -243,6 +248,8 @@ export function createApp(services: Services): AppModel {
       const parsed = services.parseInvitation(address.href());
       // The same invitation written another way changes nothing.
       if (parsed.ok && parsed.invitation.secretText === current?.secretText) return;
+      // A place on the home screen: the browser has scrolled there, and a new screen would take that back.
+      if (current === null && new URL(address.href()).hash === HOW_IT_WORKS) return;
       show(route);
     }),
   );

@@ -38,6 +38,8 @@ export interface CallEvent {
     | 'unreachable'
     | 'reconnecting'
     | 'reconnected'
+    | 'muted'
+    | 'unmuted'
     | 'server-away'
     | 'server-back';
   readonly name: string;
@@ -104,6 +106,8 @@ function happened(before: CallSnapshot, after: CallSnapshot): Omit<CallEvent, 'i
     const was = old.get(peer.key);
     old.delete(peer.key);
     if (peer.confirmed && !was?.confirmed) found.push({ kind: 'joined', name: peer.name });
+    else if (was?.confirmed && peer.microphone !== was.microphone && was.state === 'connected')
+      found.push({ kind: peer.microphone ? 'unmuted' : 'muted', name: peer.name });
     else if (peer.state !== was?.state) {
       if (peer.state === 'unreachable') found.push({ kind: 'unreachable', name: peer.name });
       if (peer.state === 'reconnecting') found.push({ kind: 'reconnecting', name: peer.name });

@@ -11,11 +11,11 @@ import X from 'lucide-solid/icons/x';
 import { Switch as Choose, createSignal, For, type JSX, Match, Show } from 'solid-js';
 import type { AppModel, CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
-import { DeviceSelects, Dialog, SafetyLine, SourceNote, Switch } from './parts.tsx';
+import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { ShareLink } from './share.tsx';
 import { createShortcuts } from './shortcuts.ts';
 import { Stage } from './stage.tsx';
-import { endWords, eventWords, nameOr, peerStateWords } from './words.ts';
+import { endWords, eventWords, nameOr, peerStateWords, sourceWords } from './words.ts';
 
 export function CallScreen(props: { app: AppModel; model: CallModel }) {
   return (
@@ -39,9 +39,9 @@ function Running(props: { app: AppModel; model: CallModel }) {
   });
   return (
     <main class="call" data-people={people()}>
-      <h1 class="visually-hidden">
+      <ScreenHeading hidden>
         Call <bdi>{props.model.label}</bdi>
-      </h1>
+      </ScreenHeading>
       <header class="call-head">
         <SafetyLine />
         <Notices model={props.model} />
@@ -187,11 +187,21 @@ function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }) {
 }
 
 function Notices(props: { model: CallModel }) {
+  const situation = () => situationTitle(props.model);
+  const own = () =>
+    props.model.media.source('microphone').status === 'on'
+      ? 'Your microphone is on'
+      : 'Your microphone is off';
   return (
     <div class="notices" role="status" aria-label="Notices">
+      <p class="visually-hidden">{situation()}</p>
+      <p class="visually-hidden">{own()}</p>
       <For each={props.model.events()}>
         {(event) => (
-          <p>
+          <p
+            // A mark on the tile shows it already.
+            classList={{ 'visually-hidden': event.kind === 'muted' || event.kind === 'unmuted' }}
+          >
             <Show when={!event.kind.startsWith('server')}>
               <bdi>{nameOr(event.name)}</bdi>{' '}
             </Show>
@@ -203,17 +213,26 @@ function Notices(props: { model: CallModel }) {
   );
 }
 
+/** The title of the card that `Situation` shows; '' where it shows none. */
+function situationTitle(model: CallModel): string {
+  const { phase, server, peers, strangers } = model.view;
+  if (phase === 'joining') return server === 'away' ? 'The server cannot be reached' : 'Joining';
+  if (peers.length > 0) return '';
+  return strangers > 0 ? 'Your key does not open this room' : 'Nobody else is here yet';
+}
+
 /** What stands between this person and the others, in order of what matters most. */
 function Situation(props: { model: CallModel }) {
   const view = () => props.model.view;
   const unreachable = () => view().peers.filter((peer) => peer.state === 'unreachable');
   const connecting = () => view().peers.filter((peer) => peer.state === 'connecting');
   const nobody = () => view().peers.length === 0;
+  const title = () => situationTitle(props.model);
   return (
     <div class="situation">
       <Choose>
         <Match when={view().phase === 'joining' && view().server === 'away'}>
-          <Card title="The server cannot be reached" tone="warn">
+          <Card title={title()} tone="warn">
             <p>Check your network. Parley keeps trying, and joins as soon as the server answers.</p>
             <button type="button" onClick={() => props.model.retry()}>
               Try again now
@@ -221,12 +240,12 @@ function Situation(props: { model: CallModel }) {
           </Card>
         </Match>
         <Match when={view().phase === 'joining'}>
-          <Card title="Joining">
+          <Card title={title()}>
             <p>Looking for the others.</p>
           </Card>
         </Match>
         <Match when={nobody() && view().strangers > 0}>
-          <Card title="Your key does not open this room" tone="warn">
+          <Card title={title()} tone="warn">
             <p>
               {view().strangers === 1 ? 'Somebody is' : `${view().strangers} people are`} here, but with
               another room password. Compare it with them, then join again.
@@ -237,7 +256,7 @@ function Situation(props: { model: CallModel }) {
           </Card>
         </Match>
         <Match when={nobody()}>
-          <Card title="Nobody else is here yet">
+          <Card title={title()}>
             <p>Share this link with the people you want to talk to.</p>
             <Show when={props.model.hasPassword}>
               <p>They also need the room password.</p>
@@ -246,6 +265,8 @@ function Situation(props: { model: CallModel }) {
           </Card>
         </Match>
       </Choose>
+      <SourceStrip model={props.model} kind="microphone" />
+      <SourceStrip model={props.model} kind="camera" />
       <Show when={view().phase === 'joined' && view().server === 'away'}>
         <Strip>
           <p>The server is away. The call goes on; nobody new can join until it is back.</p>
@@ -284,6 +305,32 @@ function Situation(props: { model: CallModel }) {
   );
 }
 
+/** A source that was wanted and could not be had, or was lost. */
+function SourceStrip(props: { model: CallModel; kind: SourceKind }) {
+  const media = () => props.model.media;
+  const words = () => sourceWords(props.kind, media().source(props.kind).status);
+  const waiting = () => media().source(props.kind).status === 'starting';
+  return (
+    <Show when={words()}>
+      {(text) => (
+        <Strip tone={waiting() ? undefined : 'warn'}>
+          <p role="status">{text().says}</p>
+          <Show when={!waiting()}>
+            <div class="row">
+              <button type="button" class="quiet" onClick={() => media().tryAgain(props.kind)}>
+                Try the {props.kind} again
+              </button>
+              <button type="button" class="quiet" onClick={() => media().setWanted(props.kind, false)}>
+                Go on without it
+              </button>
+            </div>
+          </Show>
+        </Strip>
+      )}
+    </Show>
+  );
+}
+
 function Names(props: { of: readonly { readonly key: string; readonly name: string }[] }) {
   return (
     <For each={props.of}>
@@ -306,8 +353,12 @@ function Card(props: { title: string; tone?: 'warn'; children: JSX.Element }) {
   );
 }
 
-function Strip(props: { children: JSX.Element }) {
-  return <div class="strip">{props.children}</div>;
+function Strip(props: { tone?: 'warn' | undefined; children: JSX.Element }) {
+  return (
+    <div class="strip" data-tone={props.tone}>
+      {props.children}
+    </div>
+  );
 }
 
 function People(props: { model: CallModel; onClose: () => void }) {
@@ -351,13 +402,7 @@ function Ended(props: { model: CallModel }) {
   const words = () => endWords(props.model.view.endCode ?? 'left');
   return (
     <main class="ended">
-      <h1
-        tabindex="-1"
-        // The control that had the focus is gone with the call.
-        ref={(heading) => queueMicrotask(() => heading.focus())}
-      >
-        {words().says}
-      </h1>
+      <ScreenHeading>{words().says}</ScreenHeading>
       <p>{words().doThis}</p>
       <div class="row">
         <Show

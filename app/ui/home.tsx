@@ -1,7 +1,7 @@
 /** The first screen: start a call, or join one by its link. */
 import { createSignal, Show } from 'solid-js';
 import { HOW_IT_WORKS, type HomeModel } from '../state/app-model.ts';
-import { SafetyLine } from './parts.tsx';
+import { SafetyLine, ScreenHeading } from './parts.tsx';
 import { linkWords } from './words.ts';
 
 export function Home(props: { model: HomeModel }) {
@@ -10,7 +10,7 @@ export function Home(props: { model: HomeModel }) {
     <main class="home">
       <section class="home-hero">
         <p class="brand">Parley</p>
-        <h1>Open a link and talk.</h1>
+        <ScreenHeading>Open a link and talk.</ScreenHeading>
         <p class="lead">Video calls straight from browser to browser. No account, nothing to install.</p>
         <button type="button" class="primary large" onClick={() => props.model.start()}>
           Start a call

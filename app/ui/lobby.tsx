@@ -1,8 +1,10 @@
 /** The screen before a call: how one looks and sounds, and what one is called. */
+import Mic from 'lucide-solid/icons/mic';
+import MicOff from 'lucide-solid/icons/mic-off';
 import { createSignal, onCleanup, onMount, Show } from 'solid-js';
 import type { LobbyModel } from '../state/app-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
-import { DeviceSelects, SafetyLine, SourceNote, Switch } from './parts.tsx';
+import { DeviceSelects, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { SelfVideo } from './tile.tsx';
 
 export function Lobby(props: { model: LobbyModel }) {
@@ -26,11 +28,11 @@ export function Lobby(props: { model: LobbyModel }) {
           props.model.join();
         }}
       >
-        <h1>
+        <ScreenHeading>
           <Show when={props.model.label} fallback="Ready to join?">
             Ready to join <bdi class="label">{props.model.label}</bdi>?
           </Show>
-        </h1>
+        </ScreenHeading>
         <label class="field">
           <span>Your name</span>
           <input
@@ -92,7 +94,7 @@ function LevelMeter(props: { media: MediaModel }) {
   onMount(() => {
     let shown = 0;
     let frame = requestAnimationFrame(function draw() {
-      const level = props.media.level();
+      const level = props.media.source('microphone').status === 'on' ? props.media.level() : 0;
       // Rises at once and falls slowly, so that a word is seen.
       shown = Math.max(level, shown * 0.9);
       element()?.style.setProperty('transform', `scaleX(${Math.min(1, shown).toFixed(3)})`);
@@ -102,7 +104,12 @@ function LevelMeter(props: { media: MediaModel }) {
   });
   return (
     <div class="meter" aria-hidden="true">
-      <div class="meter-fill" ref={setElement} />
+      <Show when={props.media.source('microphone').status === 'on'} fallback={<MicOff />}>
+        <Mic />
+      </Show>
+      <div class="meter-track">
+        <div class="meter-fill" ref={setElement} />
+      </div>
     </div>
   );
 }

@@ -138,10 +138,29 @@ export function Dialog(props: { title: string; open: boolean; onClose: () => voi
   );
 }
 
+/**
+ * The heading of a screen. Takes the focus, since the control that had it went with the screen before; so a screen reader
+ * says where one is, and Tab goes on from the top.
+ */
+export function ScreenHeading(props: { hidden?: boolean; children: JSX.Element }) {
+  return (
+    <h1
+      classList={{ 'visually-hidden': props.hidden ?? false }}
+      tabindex="-1"
+      ref={(heading) => queueMicrotask(() => heading.focus({ preventScroll: true }))}
+    >
+      {props.children}
+    </h1>
+  );
+}
+
 export function SafetyLine() {
   return (
     <p class="safety">
-      <Lock aria-hidden="true" /> Encrypted between your browsers
+      <Lock aria-hidden="true" />
+      <span>
+        Encrypted<span class="safety-more"> between your browsers</span>
+      </span>
     </p>
   );
 }

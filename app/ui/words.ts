@@ -117,6 +117,10 @@ export function eventWords(kind: CallEvent['kind']): string {
       return 'is reconnecting';
     case 'reconnected':
       return 'is connected again';
+    case 'muted':
+      return 'is muted';
+    case 'unmuted':
+      return 'is no longer muted';
     case 'server-away':
       return 'The server is away. The call goes on.';
     case 'server-back':

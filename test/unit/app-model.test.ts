@@ -1,0 +1,352 @@
+import { build } from 'esbuild';
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Call } from '../../app/call/call-types.ts';
+import type { LocalMedia, LocalMediaSnapshot, SourceStatus } from '../../app/call/media/media-types.ts';
+import { createSubject } from '../../app/call/observable.ts';
+import type { CallSnapshot, EndCode, PeerSnapshot } from '../../app/call/snapshot.ts';
+import { createInvitation, formatInvitation, parseInvitation } from '../../app/crypto/link.ts';
+import type * as AppModels from '../../app/state/app-model.ts';
+import type { Address, LocalMediaChoices } from '../../app/state/services.ts';
+
+type Models = typeof AppModels & { createRoot<T>(make: (dispose: () => void) => T): T };
+
+let models: Models;
+
+beforeAll(async () => {
+  // In Node solid-js means its server build, which is not reactive: bundle what a browser would get.
+  const { outputFiles } = await build({
+    stdin: {
+      contents: `export * from './app/state/app-model.ts'; export { createRoot } from 'solid-js';`,
+      resolveDir: `${import.meta.dirname}/../..`,
+    },
+    bundle: true,
+    write: false,
+    format: 'esm',
+    conditions: ['browser'],
+  });
+  const code = Buffer.from(outputFiles[0]?.contents ?? []).toString('base64');
+  models = await import(/* @vite-ignore */ `data:text/javascript;base64,${code}`);
+});
+
+const ORIGIN = 'https://parley.example';
+
+function fakeAddress(start: string): Address & { go(url: string): void } {
+  let href = start;
+  const listeners = new Set<() => void>();
+  const go = (url: string) => {
+    href = url;
+    for (const listener of [...listeners]) listener();
+  };
+  return {
+    origin: ORIGIN,
+    href: () => href,
+    go,
+    enter: (url) => go(url),
+    clear: () => go(`${ORIGIN}/`),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function fakeMedia(choices: LocalMediaChoices, cameraStatus: SourceStatus) {
+  const status = { microphone: 'on', camera: cameraStatus } as const;
+  const wanted = { ...choices.wanted };
+  const source = (kind: 'microphone' | 'camera') => ({
+    wanted: wanted[kind],
+    status: wanted[kind] ? status[kind] : ('off' as const),
+    deviceId: choices.deviceIds[kind],
+  });
+  const snapshot = (): LocalMediaSnapshot => ({
+    microphone: source('microphone'),
+    camera: source('camera'),
+    microphones: [],
+    cameras: [],
+    speakers: [],
+    speakerId: choices.deviceIds.speaker,
+    microphoneTrack: null,
+    cameraTrack: null,
+  });
+  const subject = createSubject(snapshot());
+  const close = vi.fn();
+  const media: LocalMedia = {
+    snapshot: subject.snapshot,
+    subscribe: subject.subscribe,
+    setWanted(kind, on) {
+      wanted[kind] = on;
+      subject.set(snapshot());
+    },
+    selectDevice() {},
+    selectSpeaker() {},
+    level: () => 0,
+    close,
+  };
+  return { media, close };
+}
+
+function fakeCall() {
+  const subject = createSubject<CallSnapshot>({
+    phase: 'joining',
+    server: 'connecting',
+    endCode: null,
+    strangers: 0,
+    peers: [],
+  });
+  const change = (changes: Partial<CallSnapshot>) => subject.set({ ...subject.snapshot(), ...changes });
+  const end = (endCode: EndCode) => change({ phase: 'ended', endCode, peers: [] });
+  const leave = vi.fn(() => end('left'));
+  const call: Call = {
+    snapshot: subject.snapshot,
+    subscribe: subject.subscribe,
+    level: () => 0,
+    report: () => Promise.resolve(null),
+    retry() {},
+    leave,
+  };
+  return { call, change, end, leave };
+}
+
+function peer(key: string, changes: Partial<PeerSnapshot> = {}): PeerSnapshot {
+  return {
+    key,
+    name: key,
+    state: 'connected',
+    confirmed: true,
+    microphone: true,
+    camera: true,
+    route: 'direct',
+    streams: null,
+    ...changes,
+  };
+}
+
+function open(start = `${ORIGIN}/`, cameraStatus: SourceStatus = 'on') {
+  const address = fakeAddress(start);
+  const calls: ReturnType<typeof fakeCall>[] = [];
+  const medias: ReturnType<typeof fakeMedia>[] = [];
+  const prepared: { password: string; discarded: boolean }[] = [];
+  const stored = new Map<string, string>();
+  const { app, dispose } = models.createRoot((end) => ({
+    dispose: end,
+    app: models.createApp({
+      prepareCall(_, password) {
+        const entry = { password, discarded: false };
+        prepared.push(entry);
+        return {
+          join() {
+            const made = fakeCall();
+            calls.push(made);
+            return made.call;
+          },
+          discard() {
+            entry.discarded = true;
+          },
+        };
+      },
+      createLocalMedia(choices) {
+        const made = fakeMedia(choices, cameraStatus);
+        medias.push(made);
+        return made.media;
+      },
+      parseInvitation,
+      createInvitation,
+      formatInvitation,
+      address,
+      storage: {
+        getItem: (key) => stored.get(key) ?? null,
+        setItem: (key, value) => stored.set(key, value),
+      },
+    }),
+  }));
+  const screen = <K extends AppModels.View['kind']>(kind: K): Extract<AppModels.View, { kind: K }> => {
+    const view = app.view();
+    if (!isKind(view, kind)) throw new Error(`the screen is ${view.kind}, not ${kind}`);
+    return view;
+  };
+  return { app, address, calls, medias, prepared, stored, dispose, screen };
+}
+
+function isKind<K extends AppModels.View['kind']>(
+  view: AppModels.View,
+  kind: K,
+): view is Extract<AppModels.View, { kind: K }> {
+  return view.kind === kind;
+}
+
+const invitation = () => formatInvitation(ORIGIN, createInvitation());
+
+describe('the screens', () => {
+  it('lead from home to the lobby of a fresh invitation that is in the address', () => {
+    const { address, screen } = open();
+    screen('home').start();
+    screen('lobby');
+    expect(parseInvitation(address.href()).ok).toBe(true);
+  });
+
+  it('say what is wrong with a link, and stay', () => {
+    const { screen } = open();
+    const problemWith = (input: string) => {
+      screen('home').joinLink(input);
+      return screen('home').problem()?.code;
+    };
+    expect(problemWith('')).toBe('empty');
+    expect(problemWith('nonsense')).toBe('malformed');
+    expect(problemWith(invitation().replace('#', '?'))).toBe('key-in-query-or-path');
+    expect(problemWith(invitation().replace(ORIGIN, 'https://elsewhere.example'))).toBe('other-host');
+  });
+
+  it('say what is wrong with the address a page was opened at', () => {
+    expect(open(`${ORIGIN}/#short`).screen('home').problem()?.code).toBe('malformed');
+    expect(open(`${ORIGIN}/#how-it-works`).screen('home').problem()).toBeNull();
+  });
+
+  it('leave the home screen as it is when only its place changes', () => {
+    const { address, app } = open();
+    const before = app.view();
+    address.go(`${ORIGIN}/#how-it-works`);
+    expect(app.view()).toBe(before);
+  });
+
+  it('release devices and keys when the lobby is left', () => {
+    const { address, medias, prepared, screen } = open(invitation());
+    address.clear();
+    screen('home');
+    expect(medias[0]?.close).toHaveBeenCalled();
+    expect(prepared[0]?.discarded).toBe(true);
+  });
+
+  it('keep the lobby when the same invitation is written another way', () => {
+    const url = invitation();
+    const { address, app } = open(url);
+    const before = app.view();
+    address.go(`${url}/Tuesday`);
+    expect(app.view()).toBe(before);
+  });
+
+  it('leave the call when the address leads elsewhere, and when the page ends', () => {
+    for (const end of ['address', 'page'] as const) {
+      const { address, calls, medias, screen, dispose } = open(invitation());
+      screen('lobby').join();
+      screen('call');
+      if (end === 'address') address.go(invitation());
+      else dispose();
+      expect(calls[0]?.leave).toHaveBeenCalled();
+      expect(medias[0]?.close).toHaveBeenCalled();
+    }
+  });
+});
+
+describe('the lobby', () => {
+  it('remembers the name, and nothing of the invitation', () => {
+    const url = invitation();
+    const { screen, stored } = open(url);
+    screen('lobby').setName('Amina');
+    screen('lobby').setPassword('swordfish');
+    screen('lobby').join();
+    const kept = [...stored.values()].join();
+    expect(kept).toContain('Amina');
+    expect(kept).not.toContain('swordfish');
+    expect(kept).not.toContain(url.split('#')[1]);
+  });
+
+  it('prepares anew for another password, and throws the old preparation away', () => {
+    const { screen, prepared } = open(invitation());
+    screen('lobby').setPassword('swordfish');
+    screen('lobby').settlePassword();
+    screen('lobby').join();
+    expect(prepared).toEqual([
+      { password: '', discarded: true },
+      { password: 'swordfish', discarded: false },
+    ]);
+  });
+
+  it('lets one join without what could not be had, and asks no more for it', () => {
+    const { screen } = open(invitation(), 'blocked');
+    expect(screen('lobby').media.source('camera').status).toBe('blocked');
+    screen('lobby').join();
+    expect(screen('call').media.source('camera')).toMatchObject({ wanted: false, status: 'off' });
+    expect(screen('call').media.source('microphone')).toMatchObject({ wanted: true, status: 'on' });
+  });
+});
+
+describe('the call', () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  function joined() {
+    const opened = open(invitation());
+    opened.screen('lobby').join();
+    const call = opened.calls[0] as ReturnType<typeof fakeCall>;
+    call.change({ phase: 'joined', server: 'connected' });
+    return { ...opened, call };
+  }
+
+  it('shows a tile only for those who were confirmed', () => {
+    const { call, screen } = joined();
+    call.change({ peers: [peer('a'), peer('b', { confirmed: false, state: 'connecting' })] });
+    expect(screen('call').tiles()).toMatchObject([{ key: 'a' }]);
+    expect(screen('call').view.peers).toHaveLength(2);
+    call.change({ peers: [peer('b')] });
+    expect(screen('call').tiles()).toMatchObject([{ key: 'b' }]);
+  });
+
+  it('tells once of everything that a person should hear of, and forgets it after a while', () => {
+    const { call, screen } = joined();
+    const told = () => {
+      const list = screen('call')
+        .events()
+        .map(({ kind, name }) => `${name} ${kind}`.trim());
+      vi.advanceTimersByTime(10_000);
+      expect(screen('call').events()).toEqual([]);
+      return list;
+    };
+    call.change({ peers: [peer('a', { confirmed: false, state: 'connecting' })] });
+    expect(told()).toEqual([]);
+    call.change({ peers: [peer('a')] });
+    expect(told()).toEqual(['a joined']);
+    call.change({ peers: [peer('a', { microphone: false })] });
+    expect(told()).toEqual(['a muted']);
+    call.change({ peers: [peer('a')] });
+    expect(told()).toEqual(['a unmuted']);
+    call.change({ peers: [peer('a', { state: 'reconnecting' })] });
+    expect(told()).toEqual(['a reconnecting']);
+    call.change({ peers: [peer('a', { state: 'unreachable' })] });
+    expect(told()).toEqual(['a unreachable']);
+    call.change({ peers: [peer('a')] });
+    expect(told()).toEqual(['a reconnected']);
+    call.change({ server: 'away' });
+    expect(told()).toEqual(['server-away']);
+    call.change({ server: 'connected' });
+    expect(told()).toEqual(['server-back']);
+    call.change({ peers: [] });
+    expect(told()).toEqual(['a left']);
+  });
+
+  it('never keeps more than a few events', () => {
+    const { call, screen } = joined();
+    call.change({ peers: Array.from({ length: 50 }, (_, index) => peer(`p${index}`)) });
+    expect(screen('call').events().length).toBeLessThanOrEqual(4);
+  });
+
+  it('turns camera and microphone off when it ends, whoever ended it', () => {
+    const { call, medias } = joined();
+    call.end('room-full');
+    expect(medias[0]?.close).toHaveBeenCalled();
+  });
+
+  it('can be joined again as one was, and left for the lobby or for home', () => {
+    const { calls, screen } = joined();
+    screen('call').media.setWanted('camera', false);
+    screen('call').leave();
+    expect(screen('call').view.endCode).toBe('left');
+    screen('call').joinAgain();
+    expect(calls).toHaveLength(2);
+    expect(screen('call').media.source('camera').wanted).toBe(false);
+    screen('call').toLobby();
+    expect(screen('lobby').media.source('camera').wanted).toBe(false);
+    screen('lobby').join();
+    screen('call').goHome();
+    screen('home');
+  });
+});
