@@ -40,8 +40,9 @@ export interface Negotiation {
   resend(): void;
 }
 
-/** How long a description waits for candidates to travel with it; gathering of host candidates takes less. */
+/** How long a description waits for a first candidate to travel with it, and then for those right behind the first. */
 const BUNDLE_MS = 20;
+const BUNDLE_MORE_MS = 4;
 /** How long later candidates wait for each other. */
 const TRICKLE_MS = 30;
 
@@ -55,6 +56,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
 
   /** While a description waits to be sent, candidates belong to its text and are not sent on their own. */
   let descriptionTimer: ReturnType<typeof setTimeout> | null = null;
+  let bundling = false;
   let trickleTimer: ReturnType<typeof setTimeout> | null = null;
   let trickled: CandidateInit[] = [];
 
@@ -68,6 +70,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
 
   function scheduleDescription(): void {
     trickled = [];
+    bundling = false;
     if (descriptionTimer !== null) clearTimeout(descriptionTimer);
     if (pc.iceGatheringState === 'complete') sendDescription();
     else descriptionTimer = setTimeout(sendDescription, BUNDLE_MS);
@@ -142,7 +145,17 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   pc.addEventListener(
     'icecandidate',
     ({ candidate }) => {
-      if (!candidate || candidate.candidate === '' || descriptionTimer !== null) return;
+      if (!candidate || candidate.candidate === '') return;
+      if (descriptionTimer !== null) {
+        if (!bundling) {
+          bundling = true;
+          clearTimeout(descriptionTimer);
+          descriptionTimer = setTimeout(sendDescription, BUNDLE_MORE_MS);
+        }
+        return;
+      }
+      // Browsers gather only active TCP candidates (RFC 6544 s4.1), and two of those never meet.
+      if (candidate.protocol === 'tcp') return;
       trickled.push({
         candidate: candidate.candidate,
         sdpMid: candidate.sdpMid,
