@@ -18,8 +18,20 @@ const FLAGS = [
   '--disable-features=WebRtcHideLocalIpsWithMdns',
 ];
 
-export function launchBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: FLAGS });
+/** Of a switch that is given twice, Chromium takes the last: `more` overrides what is above. */
+export function launchBrowser(
+  more: readonly string[] = [],
+  without: readonly string[] = [],
+): Promise<Browser> {
+  const args = [...FLAGS.filter((flag) => !without.includes(flag)), ...more];
+  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+}
+
+export interface OpenOptions {
+  /** What the browser allows, camera and microphone by default. */
+  readonly permissions?: readonly string[];
+  /** Runs in the page before its scripts, self-contained. */
+  readonly init?: () => void;
 }
 
 export interface LinkSample {
@@ -36,6 +48,10 @@ export interface Person {
   readonly name: string;
   readonly page: Page;
   readonly context: BrowserContext;
+  /** Every address asked for so far, sockets included. */
+  readonly requests: readonly string[];
+  /** Errors on the console, uncaught errors and breaches of the Content-Security-Policy so far. */
+  readonly problems: readonly string[];
   /** One sample per peer connection that is not closed. */
   links(): Promise<LinkSample[]>;
   join(options?: { relayOnly?: boolean; password?: string }): Promise<void>;
@@ -75,18 +91,47 @@ function observe(): void {
   };
 }
 
-export async function openPerson(browser: Browser, url: string, name: string): Promise<Person> {
-  const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
+/** Runs in the page: puts breaches of the policy on the console, where `problems` finds them. */
+function reportBreaches(): void {
+  document.addEventListener('securitypolicyviolation', (event) => {
+    console.error(`policy breached: ${event.effectiveDirective} ${event.blockedURI}`);
+  });
+}
+
+export async function openPerson(
+  browser: Browser,
+  url: string,
+  name: string,
+  options: OpenOptions = {},
+): Promise<Person> {
+  const context = await browser.newContext({
+    permissions: [...(options.permissions ?? ['camera', 'microphone'])],
+  });
   await context.addInitScript(observe);
+  await context.addInitScript(reportBreaches);
+  if (options.init) await context.addInitScript(options.init);
   const page = await context.newPage();
+  const requests: string[] = [];
+  const problems: string[] = [];
+  page.on('request', (request) => requests.push(request.url()));
+  page.on('websocket', (socket) => requests.push(socket.url()));
+  page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
+  page.on('pageerror', (error) => problems.push(String(error)));
   await page.goto(url);
   return {
     name,
     page,
     context,
+    requests,
+    problems,
     links: () => page.evaluate(sampleLinks),
     async join(options = {}) {
       await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+      if (options.password !== undefined) {
+        const field = page.getByRole('textbox', { name: 'Room password' });
+        if (!(await field.isVisible())) await page.getByText('Room password').first().click();
+        await field.fill(options.password);
+      }
       if (options.relayOnly) await page.getByRole('switch', { name: 'Relay only' }).check();
       await page.getByRole('button', { name: 'Join', exact: true }).click();
       await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
@@ -135,7 +180,7 @@ async function sampleLinks(): Promise<LinkSample[]> {
 export async function waitForMedia(
   people: readonly Person[],
   peers: number,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   const before = new Map<string, LinkSample[]>();

@@ -29,4 +29,4 @@ it('a running call needs no server: frames never stop, no link is renegotiated, 
   const [first] = await alice.links();
   expect(first?.descriptions).toBe(descriptions);
   expect(first?.connection).toBe('connected');
-}, 90_000);
+});
