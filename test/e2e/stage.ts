@@ -4,24 +4,24 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Parley, type StartOptions, startParley } from '../../scripts/lib/start-parley.ts';
-import { launchBrowser, openPerson, type Person } from './harness.ts';
+import { launchBrowser, type OpenOptions, openPerson, type Person } from './harness.ts';
 
 export interface Stage {
   readonly system: Parley;
   /** A fresh invitation, as the home screen makes it: 16 random bytes, base64url. `origin` replaces the server's own. */
   invitation(origin?: string): string;
-  open(url: string, name: string): Promise<Person>;
+  open(url: string, name: string, options?: OpenOptions): Promise<Person>;
 }
 
 /** Registers the hooks; the returned object may be used inside tests only. */
-export function useStage(options: StartOptions = {}): Stage {
+export function useStage(options: StartOptions = {}, browserFlags: readonly string[] = []): Stage {
   let system: Parley | undefined;
   let browser: Browser | undefined;
   let people: Person[] = [];
 
   beforeAll(async () => {
     system = await startParley(options);
-    browser = await launchBrowser();
+    browser = await launchBrowser(browserFlags);
   }, 120_000);
 
   afterEach(async () => {
@@ -46,9 +46,9 @@ export function useStage(options: StartOptions = {}): Stage {
       const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
       return `${origin}/#${secret}`;
     },
-    async open(url, name) {
+    async open(url, name, how) {
       if (!browser) throw new Error('the stage is used outside a test');
-      const person = await openPerson(browser, url, name);
+      const person = await openPerson(browser, url, name, how);
       people.push(person);
       return person;
     },

@@ -1,0 +1,315 @@
+/** Every state a call can be in says so, in words, with a way on; and a call can be had by keyboard alone. */
+import { createServer, request } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import type { Page } from 'playwright-core';
+import { encode } from 'uqr';
+import { expect, it } from 'vitest';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage({ turn: false, capacity: 2 });
+
+const tiles = (person: Person) => person.page.locator('.stage').getByRole('group').count();
+const heading = (person: Person, name: string) => person.page.getByRole('heading', { name });
+const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
+
+async function two(url = stage.invitation()): Promise<[Person, Person]> {
+  const alice = await stage.open(url, 'Alice');
+  await alice.join();
+  const bob = await stage.open(url, 'Bob');
+  await bob.join();
+  await waitForMedia([alice, bob], 1);
+  return [alice, bob];
+}
+
+it('alone, one is given the link: as text, to copy, and as a QR code of exactly that link', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice', {
+    // The clipboard belongs to whoever runs the tests.
+    init: () => {
+      navigator.clipboard.writeText = (text) => {
+        document.documentElement.dataset.copied = text;
+        return Promise.resolve();
+      };
+    },
+  });
+  await alice.join();
+  await heading(alice, 'Nobody else is here yet').waitFor();
+
+  await button(alice, 'Invite').click();
+  const dialog = alice.page.getByRole('dialog', { name: 'Invite people' });
+  expect(await dialog.getByRole('textbox', { name: 'Link to this call' }).inputValue()).toBe(url);
+  const drawn = await dialog
+    .getByRole('img', { name: 'QR code of the link' })
+    .evaluate((svg) => [svg.getAttribute('viewBox'), svg.querySelector('path')?.getAttribute('d')]);
+  const { data, size } = encode(url, { ecc: 'M', border: 4 });
+  expect(drawn[0]).toBe(`0 0 ${size} ${size}`);
+  const dark = new Set(
+    [...(drawn[1] ?? '').matchAll(/M(\d+) (\d+)h1v1h-1z/g)].map(([, x, y]) => `${x} ${y}`),
+  );
+  expect(data.map((row, y) => row.map((_, x) => dark.has(`${x} ${y}`)))).toEqual(data);
+
+  await dialog.getByRole('button', { name: 'Copy link' }).click();
+  await dialog.getByText('The link is on your clipboard.').waitFor();
+  await alice.page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+  expect(await button(alice, 'Invite').evaluate((element) => element === document.activeElement)).toBe(true);
+
+  const copied = await alice.page.evaluate(() => document.documentElement.dataset.copied ?? '');
+  const home = await alice.context.newPage();
+  await home.goto(stage.system.url);
+  await home.getByRole('textbox', { name: 'Invitation link' }).fill(copied);
+  await home.getByRole('button', { name: 'Join with a link' }).click();
+  await home.getByRole('button', { name: 'Join', exact: true }).waitFor();
+  expect(home.url()).toBe(url);
+});
+
+it('where the clipboard is refused, the link is left selected', async () => {
+  const alice = await stage.open(stage.invitation(), 'Alice', {
+    init: () => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError'));
+    },
+  });
+  await alice.join();
+  await button(alice, 'Copy link').click();
+  await alice.page.getByText('The link is selected: copy it by hand.').waitFor();
+  const field = alice.page.getByRole('textbox', { name: 'Link to this call' });
+  const selected = await field.evaluate((input) => {
+    if (!(input instanceof HTMLInputElement)) return null;
+    return input.value.slice(input.selectionStart ?? 0, input.selectionEnd ?? 0);
+  });
+  expect(selected).toBe(await field.inputValue());
+});
+
+it('another room password opens nothing: both are told, neither gets a tile, and the same one mends it', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join({ password: 'swordfish' });
+  const bob = await stage.open(url, 'Bob');
+  await bob.join({ password: 'sailfish' });
+  for (const person of [alice, bob]) {
+    await heading(person, 'Your key does not open this room').waitFor();
+    await person.page.getByText('Somebody is here, but with another room password.').waitFor();
+    expect(await tiles(person)).toBe(1);
+    expect(await person.links()).toEqual([]);
+  }
+  await button(bob, 'Change the password').click();
+  await bob.join({ password: 'swordfish' });
+  await waitForMedia([alice, bob], 1);
+  await alice.tile('Bob').waitFor();
+});
+
+it('a full room says so and offers a way back; those inside notice nothing', async () => {
+  const url = stage.invitation();
+  const [alice, bob] = await two(url);
+  const carol = await stage.open(url, 'Carol');
+  await button(carol, 'Join').click();
+  await heading(carol, 'This call is full').waitFor();
+  expect(await liveTracks(carol.page)).toBe(0);
+  await waitForMedia([alice, bob], 1);
+  expect([await tiles(alice), await tiles(bob)]).toEqual([2, 2]);
+  for (const person of [alice, bob]) expect(await person.page.getByText('Carol').count()).toBe(0);
+
+  await button(bob, 'Leave').click();
+  await alice.tile('Bob').waitFor({ state: 'detached' });
+  await button(carol, 'Join again').click();
+  await waitForMedia([alice, carol], 1);
+  await button(carol, 'Leave').click();
+  await button(carol, 'Home').click();
+  await button(carol, 'Start a call').waitFor();
+});
+
+it('a page from an origin the server does not allow is told so', async () => {
+  const stranger = await startStranger(stage.system.url);
+  try {
+    const alice = await stage.open(stage.invitation(stranger.url), 'Alice');
+    await button(alice, 'Join').click();
+    await heading(alice, 'The server refused this page').waitFor();
+    await alice.page.getByText('It accepts calls only from addresses its operator allows.').waitFor();
+    await button(alice, 'Home').waitFor();
+  } finally {
+    await stranger.close();
+  }
+});
+
+it('a server that is away is told of while it is, before and during a call', async () => {
+  const url = stage.invitation();
+  const [alice, bob] = await two(url);
+  const carol = await stage.open(stage.invitation(), 'Carol');
+  await stage.system.stopServer();
+
+  const away = (person: Person) => person.page.getByText('The server is away. The call goes on; nobody new');
+  await away(alice).waitFor();
+  await away(bob).waitFor();
+  await carol.join();
+  await heading(carol, 'The server cannot be reached').waitFor();
+  await button(carol, 'Try again now').waitFor();
+  await waitForMedia([alice, bob], 1);
+
+  await stage.system.startServer();
+  await button(carol, 'Try again now').click();
+  await heading(carol, 'Nobody else is here yet').waitFor();
+  for (const person of [alice, bob]) await away(person).waitFor({ state: 'detached' });
+});
+
+it('after Leave devices are off, the other side is alone, and Join again is a whole call', async () => {
+  const [alice, bob] = await two();
+  await button(alice, 'Leave').click();
+  await heading(alice, 'You left the call').waitFor();
+  expect(await liveTracks(alice.page)).toBe(0);
+  expect(await alice.links()).toEqual([]);
+  await heading(bob, 'Nobody else is here yet').waitFor();
+  await button(alice, 'Join again').click();
+  await waitForMedia([alice, bob], 1);
+  await bob.tile('Alice').waitFor();
+  expect([await tiles(alice), await tiles(bob)]).toEqual([2, 2]);
+});
+
+it('a link that is not whole, or has its key in the wrong place, says what is wrong', async () => {
+  const alice = await stage.open(stage.system.url, 'Alice');
+  const field = alice.page.getByRole('textbox', { name: 'Invitation link' });
+  for (const [input, says] of [
+    ['', 'Paste the link you were sent.'],
+    [stage.invitation().slice(0, -1), 'That is not a whole invitation link.'],
+    [stage.invitation().replace('#', '?'), 'This link has its key before the # sign'],
+    [
+      stage.invitation('https://elsewhere.example'),
+      'This link leads to another server: open it at elsewhere.example',
+    ],
+  ] as const) {
+    await field.fill(input);
+    await button(alice, 'Join with a link').click();
+    await alice.page.getByRole('alert').getByText(says).waitFor();
+  }
+});
+
+it('from home to a call and out of it by keyboard alone, with no foreign request and no error', async () => {
+  const alice = await stage.open(stage.system.url, 'Alice');
+  const { page } = alice;
+  await button(alice, 'Start a call').waitFor();
+
+  await tabTo(page, 'Start a call');
+  await page.keyboard.press('Enter');
+  await heading(alice, 'Ready to join?').waitFor();
+  await tabTo(page, 'Your name');
+  await page.keyboard.type('Amvm');
+  // Typed, not obeyed.
+  expect(await page.getByRole('switch', { name: 'Microphone' }).isChecked()).toBe(true);
+  await tabTo(page, 'Camera');
+  await page.keyboard.press('Space');
+  await tabTo(page, 'Join');
+  await page.keyboard.press('Enter');
+  await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
+
+  // Where the focus is after joining must not take the shortcuts.
+  const pressed = (name: string) => button(alice, name).getAttribute('aria-pressed');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
+  expect(await pressed('Camera')).toBe('false');
+  await page.keyboard.press('v');
+  await expect.poll(() => pressed('Camera')).toBe('true');
+  await page.keyboard.press('m');
+  await expect.poll(() => pressed('Microphone')).toBe('false');
+  await page.keyboard.down('Space');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
+  await page.keyboard.up('Space');
+  await expect.poll(() => pressed('Microphone')).toBe('false');
+
+  await tabTo(page, 'Link to this call');
+  await page.keyboard.press('m');
+  await page.keyboard.press('v');
+  expect([await pressed('Microphone'), await pressed('Camera')]).toEqual(['false', 'true']);
+  await tabTo(page, 'Microphone');
+  await page.keyboard.press('Space');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
+  await tabTo(page, 'People');
+  await page.keyboard.press('Enter');
+  await page.getByRole('complementary', { name: 'People' }).waitFor();
+  await tabTo(page, 'More');
+  await page.keyboard.press('Enter');
+  const more = page.getByRole('dialog', { name: 'More' });
+  await tabTo(page, 'Keyboard shortcuts');
+  await page.keyboard.press('Space');
+  await page.keyboard.press('Escape');
+  await more.waitFor({ state: 'hidden' });
+  await page.keyboard.press('m');
+  expect(await pressed('Microphone')).toBe('true');
+  await tabTo(page, 'Leave');
+  await page.keyboard.press('Enter');
+  await heading(alice, 'You left the call').waitFor();
+  await tabTo(page, 'Home');
+  await page.keyboard.press('Enter');
+  await button(alice, 'Start a call').waitFor();
+
+  const own = new URL(stage.system.url).host;
+  expect(alice.requests.filter((url) => new URL(url).host !== own)).toEqual([]);
+  expect(alice.problems).toEqual([]);
+});
+
+/** Presses Tab until the control of this name has the focus, and sees to it that the focus shows. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  const seen: string[] = [];
+  for (let presses = 0; presses < 30; presses += 1) {
+    await page.keyboard.press('Tab');
+    const at = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (!(element instanceof HTMLElement)) return { name: '', shown: false };
+      const label =
+        element.getAttribute('aria-label') ??
+        (element instanceof HTMLInputElement || element instanceof HTMLSelectElement
+          ? (element.labels?.[0]?.querySelector('span')?.textContent ?? '')
+          : (element.textContent ?? ''));
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      return { name: label.trim(), shown: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2 };
+    });
+    seen.push(at.name);
+    if (at.name !== '') expect(at.shown, `the focus shows on ${at.name}`).toBe(true);
+    if (at.name === name) return;
+  }
+  throw new Error(`Tab never came to ${name}; it came to ${seen.join(', ')}`);
+}
+
+function liveTracks(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const links = window.parleyTestLinks ?? [];
+    const sent = links.flatMap(({ pc }) => pc.getSenders().map(({ track }) => track));
+    const shown = [...document.querySelectorAll('video')].flatMap(({ srcObject }) =>
+      srcObject instanceof MediaStream ? srcObject.getTracks() : [],
+    );
+    return [...sent, ...shown].filter((track) => track?.readyState === 'live').length;
+  });
+}
+
+/** Passes everything on from another origin: what a copy of the page elsewhere would do. */
+async function startStranger(target: string): Promise<{ url: string; close(): Promise<void> }> {
+  const { hostname, port, host } = new URL(target);
+  const server = createServer((incoming, response) => {
+    const options = { host: hostname, port, path: incoming.url, headers: { ...incoming.headers, host } };
+    const forwarded = request(options, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    forwarded.on('error', () => response.destroy());
+    incoming.pipe(forwarded);
+  });
+  server.on('upgrade', (incoming, socket) => {
+    const upstream = connect(Number(port), hostname, () => {
+      const headers = Object.entries({ ...incoming.headers, host });
+      upstream.write(
+        `GET ${incoming.url} HTTP/1.1\r\n${headers.map(([key, value]) => `${key}: ${value}\r\n`).join('')}\r\n`,
+      );
+      upstream.pipe(socket).pipe(upstream);
+    });
+    upstream.on('error', () => socket.destroy());
+    socket.on('error', () => upstream.destroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port: own } = server.address() as AddressInfo;
+  return {
+    url: `http://localhost:${own}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
