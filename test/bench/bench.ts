@@ -3,7 +3,6 @@
  * figure beside its floor in one table. Says what was measured and judges nothing by itself: the exit code is 0 when
  * everything could be measured, whether or not targets are reached.
  */
-import { availableParallelism, loadavg } from 'node:os';
 import type { Browser } from 'playwright-core';
 import { ensureChromium } from '../../scripts/lib/chromium.ts';
 import { startParley } from '../../scripts/lib/start-parley.ts';
@@ -11,12 +10,16 @@ import { launchBrowser } from '../e2e/harness.ts';
 import { measureCpu } from './cpu.ts';
 import { type Figure, formatFigures, type SectionResult } from './figures.ts';
 import { measureJoin } from './join.ts';
+import { watchOthers } from './process-tree.ts';
 import { measureRoom } from './room.ts';
 import { measureIdle, measureSignalling } from './signalling.ts';
 import { measureWeight } from './weight.ts';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+/** What other programs may use without being worth a word: a system at rest. */
+const BUSY_CORES = 0.1;
 
 type Section = (origin: string) => Promise<SectionResult>;
 
@@ -47,7 +50,14 @@ async function run(names: readonly string[]): Promise<void> {
   try {
     for (const name of names) {
       complain(`Measuring ${name} ...`);
+      const others = watchOthers();
       const result = await SECTIONS.get(name)?.(parley.url);
+      const cores = others();
+      if (cores > BUSY_CORES) {
+        notes.push(
+          `While ${name} was measured, other programs used ${cores.toFixed(2)} cores: measure again.`,
+        );
+      }
       figures.push(...(result?.figures ?? []));
       notes.push(...(result?.notes ?? []));
     }
@@ -69,9 +79,5 @@ if (unknown !== undefined) {
   process.exitCode = 1;
 } else {
   process.env.CHROMIUM = chromium.path;
-  const [load = 0] = loadavg();
-  if (load > availableParallelism() / 4) {
-    complain(`This machine is busy (load ${load.toFixed(1)}): floors and figures alike will be too high.`);
-  }
   await run(asked.length > 0 ? asked : [...SECTIONS.keys()]);
 }

@@ -35,6 +35,25 @@ export function ownChildren(): Set<number> {
   return new Set(readAll().flatMap(({ pid, parent }) => (parent === process.pid ? [pid] : [])));
 }
 
+/** CPU seconds that all processes of the machine have used since it began, and what a hypervisor took from it. */
+function machineCpuSeconds(): number {
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal; what follows is contained in these.
+  const [line = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line
+    .replace(/^cpu +/, '')
+    .split(' ')
+    .map(Number);
+  return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
+}
+
+/** From now on: cores used by processes that neither this one nor any of its descendants is, on average. */
+export function watchOthers(): () => number {
+  const others = () => machineCpuSeconds() - cpuSeconds(new Set([process.pid]));
+  const before = others();
+  const beganMs = performance.now();
+  return () => Math.max(0, ((others() - before) * 1000) / (performance.now() - beganMs));
+}
+
 /** CPU seconds, user and system, that `roots` and all their descendants have used since they began. */
 export function cpuSeconds(roots: ReadonlySet<number>): number {
   const all = readAll();
