@@ -5,6 +5,7 @@
  */
 import type { Browser } from 'playwright-core';
 import { ensureChromium } from '../../scripts/lib/chromium.ts';
+import { StartError } from '../../scripts/lib/ports.ts';
 import { startParley } from '../../scripts/lib/start-parley.ts';
 import { launchBrowser } from '../e2e/harness.ts';
 import { measureCpu } from './cpu.ts';
@@ -79,5 +80,11 @@ if (unknown !== undefined) {
   process.exitCode = 1;
 } else {
   process.env.CHROMIUM = chromium.path;
-  await run(asked.length > 0 ? asked : [...SECTIONS.keys()]);
+  try {
+    await run(asked.length > 0 ? asked : [...SECTIONS.keys()]);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    complain(error.message);
+    process.exitCode = 1;
+  }
 }
