@@ -230,6 +230,8 @@ function Situation(props: { model: CallModel }) {
   const title = () => situationTitle(props.model);
   return (
     <div class="situation">
+      <SourceStrip model={props.model} kind="microphone" />
+      <SourceStrip model={props.model} kind="camera" />
       <Choose>
         <Match when={view().phase === 'joining' && view().server === 'away'}>
           <Card title={title()} tone="warn">
@@ -265,8 +267,6 @@ function Situation(props: { model: CallModel }) {
           </Card>
         </Match>
       </Choose>
-      <SourceStrip model={props.model} kind="microphone" />
-      <SourceStrip model={props.model} kind="camera" />
       <Show when={view().phase === 'joined' && view().server === 'away'}>
         <Strip>
           <p>The server is away. The call goes on; nobody new can join until it is back.</p>
@@ -317,10 +317,20 @@ function SourceStrip(props: { model: CallModel; kind: SourceKind }) {
           <p role="status">{text().says}</p>
           <Show when={!waiting()}>
             <div class="row">
-              <button type="button" class="quiet" onClick={() => media().tryAgain(props.kind)}>
-                Try the {props.kind} again
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Try again: ${props.kind}`}
+                onClick={() => media().tryAgain(props.kind)}
+              >
+                Try again
               </button>
-              <button type="button" class="quiet" onClick={() => media().setWanted(props.kind, false)}>
+              <button
+                type="button"
+                class="quiet"
+                aria-label={`Go on without it: ${props.kind}`}
+                onClick={() => media().setWanted(props.kind, false)}
+              >
                 Go on without it
               </button>
             </div>

@@ -24,11 +24,14 @@ export function Stage(props: { model: CallModel }) {
   const keys = createMemo(() => [...props.model.tiles().map((peer) => peer.key), SELF]);
   const boxes = createMemo(() => {
     const { width, height } = size();
-    const fallback = width < height ? 3 / 4 : 16 / 9;
-    const known = aspects();
-    const ratios = keys().map((key) =>
-      Math.min(MAX_ASPECT, Math.max(MIN_ASPECT, known.get(key) ?? fallback)),
-    );
+    const shown = keys().map((key) => {
+      const aspect = aspects().get(key);
+      return aspect && Math.min(MAX_ASPECT, Math.max(MIN_ASPECT, aspect));
+    });
+    // Who shows no picture has a tile like the others'.
+    const usual = shown.filter((aspect) => aspect !== undefined).sort((a, b) => a - b);
+    const fallback = usual[usual.length >> 1] ?? (width < height ? 3 / 4 : 16 / 9);
+    const ratios = shown.map((aspect) => aspect ?? fallback);
     const laid = layoutGrid(ratios, width, height, GAP_PX);
     return new Map(keys().map((key, index) => [key, laid[index]]));
   });

@@ -84,7 +84,7 @@ it('with no camera one is told so, joins, is heard, and sees the others', async 
 
   await button(alice, 'Camera').click();
   await says(alice, 'No camera was found.');
-  await button(alice, 'Go on without it').click();
+  await button(alice, 'Go on without it: camera').click();
   await alice.page.getByText('No camera was found.').waitFor({ state: 'detached' });
 });
 
@@ -120,7 +120,7 @@ it('where the browser refuses both, one is told what to do, joins, and sees and 
     await button(alice, 'Microphone').click();
     await says(alice, 'Your browser does not let this page use the microphone.');
     await alice.context.grantPermissions(['microphone']);
-    await button(alice, 'Try the microphone again').click();
+    await button(alice, 'Try again: microphone').click();
     await bob.page.getByRole('group', { name: 'Alice', exact: true }).waitFor();
     expect(Object.keys(await sent(alice))).toEqual(['audio']);
   } finally {

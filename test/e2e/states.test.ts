@@ -245,6 +245,50 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
   expect(alice.problems).toEqual([]);
 });
 
+it('every screen fits a window of 320 by 256, with targets of 44 pixels and no motion where none is wanted', async () => {
+  // WCAG 2.2 s1.4.10: what 1280 by 1024 is at 400 %.
+  const size = { width: 320, height: 256 };
+  const visitor = await stage.open(stage.system.url, 'Visitor');
+  const alice = await stage.open(stage.invitation(), 'Alice');
+  for (const { page } of [visitor, alice]) {
+    await page.setViewportSize(size);
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+  }
+  await button(visitor, 'Start a call').waitFor();
+  expect(await visitor.page.evaluate(misfits)).toBe('');
+  await button(alice, 'Join').waitFor();
+  expect(await alice.page.evaluate(misfits)).toBe('');
+  await alice.join();
+  await button(alice, 'Copy link').waitFor();
+  expect(await alice.page.evaluate(misfits)).toBe('');
+  await button(alice, 'Copy link').scrollIntoViewIfNeeded();
+  await button(alice, 'People').click();
+  expect(await alice.page.evaluate(misfits)).toBe('');
+  await button(alice, 'More').click();
+  await alice.page.getByRole('dialog', { name: 'More' }).waitFor();
+  expect(await alice.page.evaluate(misfits)).toBe('');
+  await alice.page.keyboard.press('Escape');
+  await button(alice, 'Leave').click();
+  await heading(alice, 'You left the call').waitFor();
+  expect(await alice.page.evaluate(misfits)).toBe('');
+});
+
+/** Runs in the page: what is too small to touch, hangs out at the side or moves. */
+function misfits(): string {
+  const found: string[] = [];
+  if (document.documentElement.scrollWidth > innerWidth) found.push('the page scrolls sideways');
+  for (const element of document.querySelectorAll('button, a, input, select, summary')) {
+    const target = element.matches('[role=switch]') ? element.closest('label') : element;
+    const { width, height, left, right } = (target ?? element).getBoundingClientRect();
+    if (width === 0 || getComputedStyle(element).visibility === 'hidden') continue;
+    const what = `${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent}`.trim();
+    if (width < 44 || height < 44) found.push(`${what} is ${width} by ${height}`);
+    if (left < 0 || right > innerWidth) found.push(`${what} reaches from ${left} to ${right}`);
+    if (Number.parseFloat(getComputedStyle(element).transitionDuration) > 0) found.push(`${what} moves`);
+  }
+  return found.join('\n');
+}
+
 /** Presses Tab until the control of this name has the focus, and sees to it that the focus shows. */
 async function tabTo(page: Page, name: string): Promise<void> {
   const seen: string[] = [];
