@@ -26,6 +26,10 @@ export interface CallMaterial {
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
+/** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
+const TICK_MS = 15_000;
+const SLEEP_GAP_MS = 90_000;
+
 const START: CallSnapshot = {
   phase: 'joining',
   server: 'connecting',
@@ -92,7 +96,8 @@ export function createCall(
       ownHelloBytes: encodeHello(hello),
       relayOnly: options.relayOnly,
       tracks: tracksOf(options.media.snapshot()),
-      sendSignal: (to, data) => room.send(to, data),
+      canSignal: () => room.snapshot().state === 'connected',
+      sendSignal: (to, data) => void room.send(to, data),
       changed: refresh,
     });
     mesh = people;
@@ -111,6 +116,14 @@ export function createCall(
     document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && wake(), {
       signal,
     });
+    // A machine that slept fires no event when it wakes up without its network having changed.
+    let tickedAt = Date.now();
+    const ticker = setInterval(() => {
+      const now = Date.now();
+      if (now - tickedAt > SLEEP_GAP_MS) wake();
+      tickedAt = now;
+    }, TICK_MS);
+    scope.onClose(() => clearInterval(ticker));
     refresh();
   }
 
@@ -122,8 +135,9 @@ export function createCall(
     subscribe: (listener) => subject.subscribe(listener),
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {
-      const link = mesh?.member(key)?.link();
-      return link ? reporter.report(key, await link.stats()) : null;
+      const member = mesh?.member(key);
+      const link = member?.link();
+      return member && link ? reporter.report(key, await link.stats(), member.refusedSignals()) : null;
     },
     retry() {
       signaling?.retry();

@@ -8,8 +8,7 @@ const MAX_SDP_CHARS = 32 * 1024;
 /** Four media sections, one for data, and room for what a future version adds. */
 const MAX_MEDIA_SECTIONS = 8;
 const MAX_CANDIDATES = 64;
-/** Longest candidate line accepted by trickle, in characters. */
-export const MAX_CANDIDATE_CHARS = 512;
+const MAX_CANDIDATE_CHARS = 512;
 
 export type Inspection =
   | { readonly ok: true }
@@ -43,7 +42,8 @@ export function inspectDescription(sdp: string, fingerprint: Uint8Array): Inspec
     } else if (line.startsWith('m=')) {
       mediaSections += 1;
     } else if (/^a=candidate:/i.test(line)) {
-      if (line.length > MAX_CANDIDATE_CHARS) return { ok: false, problem: 'candidates' };
+      if (line.length > MAX_CANDIDATE_CHARS || !isAddressable(line))
+        return { ok: false, problem: 'candidates' };
       candidates += 1;
     }
   }
@@ -52,6 +52,19 @@ export function inspectDescription(sdp: string, fingerprint: Uint8Array): Inspec
   }
   if (candidates > MAX_CANDIDATES) return { ok: false, problem: 'candidates' };
   return fingerprints > 0 ? { ok: true } : { ok: false, problem: 'fingerprint' };
+}
+
+/**
+ * Whether a candidate line (RFC 8839 s5.1) names an address, or the mDNS name that hides one. Any other name would have
+ * this browser ask a name server, and so tell a third party, whatever a peer chooses.
+ */
+export function isAddressable(candidate: string): boolean {
+  const address = candidate.trim().split(/ +/)[4] ?? '';
+  return (
+    /^[0-9.]+$/.test(address) ||
+    /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(address) ||
+    /^[0-9a-f-]+\.local$/i.test(address)
+  );
 }
 
 /** `AB:CD:…` as in RFC 8122 s5. */

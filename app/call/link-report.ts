@@ -34,13 +34,13 @@ interface Sample {
 }
 
 export interface Reporter {
-  report(key: string, stats: RTCStatsReport): LinkReport;
+  report(key: string, stats: RTCStatsReport, refusedSignals: number): LinkReport;
 }
 
 export function createReporter(): Reporter {
   const samples = new Map<string, Sample>();
   return {
-    report(key, stats) {
+    report(key, stats, refusedSignals) {
       const entries = new Map<string, StatsEntry>();
       stats.forEach((entry: StatsEntry) => {
         entries.set(entry.id, entry);
@@ -77,6 +77,7 @@ export function createReporter(): Reporter {
         loss: last && expected > 0 ? Math.max(0, next.lost - last.lost) / expected : null,
         width: video?.frameWidth ?? null,
         height: video?.frameHeight ?? null,
+        refusedSignals,
       };
     },
   };

@@ -2,8 +2,8 @@
  * One other person of the room: the keys shared with them, the present link, and its recovery. Owns the link's lifetime
  * and decides when to mend, rebuild or give up; knows the room only as somebody's word for who is listed.
  *
- * The record outlives its links: the pair's counters must never start again under the same keys (AES-GCM), so it is kept
- * for the whole call even while the person is away.
+ * A link is numbered by its generation: the peer connections this pair has had. The side that offers first makes a new
+ * one; the other follows the higher number, or asks for it.
  */
 import type { PairKeys } from '../crypto/pair.ts';
 import type { Hello } from '../wire/hello.ts';
@@ -12,39 +12,59 @@ import { inspectDescription } from './description.ts';
 import type { NegotiationMessage } from './negotiation.ts';
 import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
 import {
-  FIRST_TIMEOUT_MS,
+  CONNECT_MS,
   RECOVERY_START,
   type Recovery,
   type RecoveryEvent,
   type RecoveryStep,
   recover,
-  recoverFromSilence,
 } from './recovery.ts';
 import type { Scope } from './scope.ts';
 import type { PeerSnapshot, PeerState, Route } from './snapshot.ts';
+import { createTokenBucket } from './token-bucket.ts';
 
 /** What all members share with the call they are in. */
 export interface MemberContext {
   readonly scope: Scope;
+  readonly ownFingerprint: Uint8Array<ArrayBuffer>;
   ownId(): string;
-  ownFingerprint: Uint8Array<ArrayBuffer>;
   configuration(): RTCConfiguration;
   tracks(): LocalTracks;
-  /** Hands sealed data to the room; false while it cannot be reached. */
-  sendSignal(to: string, data: string): boolean;
+  /** Whether the room can be reached now. */
+  canSignal(): boolean;
+  /** Hands sealed data to the room; lost while it cannot be reached. */
+  sendSignal(to: string, data: string): void;
   changed(): void;
+}
+
+export interface MemberOptions {
+  /** Stable name of the person: derived from their hello. */
+  readonly key: string;
+  readonly hello: Hello;
+  readonly pair: PairKeys;
+  /**
+   * Whether this side makes first offers and is the impolite one. The two hellos decide it, not the ids: those may
+   * change in mid-call when a server restarts, and then both sides would wait, or both insist.
+   */
+  readonly offersFirst: boolean;
+  readonly context: MemberContext;
 }
 
 export interface Member {
   readonly key: string;
-  id(): string;
+  /** Whether the room lists this person, under whatever id. */
   isListed(): boolean;
   /** Whether there is anything to show: listed by the room, or still linked. */
   isPresent(): boolean;
-  /** The room lists this person, under this id. Starts or mends the link as needed. */
+  /**
+   * The room lists this person under `id`. Starts or mends the link as needed. Several ids are possible: an old socket of
+   * theirs that the room has not missed yet, or somebody who repeats their hello.
+   */
   listed(id: string): void;
-  /** The room lists them no longer. The link stays while it carries media. */
-  unlisted(): void;
+  /** The room lists `id` no longer. When it was the last one the link stays for as long as it carries anything. */
+  unlisted(id: string): void;
+  ids(): readonly string[];
+  /** Resolves when the signal was handled. Never rejects. */
   receiveSignal(data: string, from: string): Promise<void>;
   /** The page woke up, came online, or a person asked: look at the link now. */
   nudge(): void;
@@ -52,20 +72,30 @@ export interface Member {
   tracksChanged(): void;
   sayBye(): void;
   link(): PeerLink | null;
+  /** Signals that did not open or did not decode. */
+  refusedSignals(): number;
   snapshot(): PeerSnapshot;
 }
 
-/** How long silence must last before a peer that the room no longer lists is taken to be gone. */
+/** How long nothing must arrive before a link counts as silent. SCTP sends again after a second (RFC 9260 s16). */
 const SILENCE_MS = 1_500;
-/** After a goodbye or a closed channel the room's word follows at once; without it the link is mended. */
-const LEFT_GRACE_MS = 2_000;
+const MAX_IDS = 8;
+/** A generation this far ahead is no honest peer's. */
+const MAX_GENERATION_STEP = 1_000;
+/** New peer connections a peer can make us open: a few at once, then one in so many milliseconds. */
+const OPEN_BURST = 4;
+const OPEN_INTERVAL_MS = 3_000;
 
-export function createMember(key: string, hello: Hello, pair: PairKeys, context: MemberContext): Member {
-  let id = '';
-  let isListed = false;
+export function createMember(options: MemberOptions): Member {
+  const { key, hello, pair, offersFirst, context } = options;
+  const ids = new Set<string>();
+  /** The id from which the last signal opened: only the holder of the private key can have sent it. */
+  let provenId: string | null = null;
+  /** The highest generation either side has named. */
   let generation = 0;
   let link: PeerLink | null = null;
   let linkScope: Scope | null = null;
+  let linkGeneration = 0;
   /** Whether the present link is confirmed, and whether any was since the person appeared: a tile stays meanwhile. */
   let linkConfirmed = false;
   let confirmed = false;
@@ -74,11 +104,11 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
   let route: Route = 'unknown';
   let recovery: Recovery = RECOVERY_START;
   let timer: ReturnType<typeof setTimeout> | null = null;
+  let checking = false;
+  let refusedSignals = 0;
+  const openings = createTokenBucket(OPEN_BURST, OPEN_INTERVAL_MS);
 
   context.scope.onClose(() => arm(null));
-
-  /** The impolite side, which has the smaller id, makes first offers (DESIGN section 4). */
-  const offersFirst = () => context.ownId() < id;
 
   function arm(timeoutMs: number | null): void {
     if (timer !== null) clearTimeout(timer);
@@ -86,12 +116,12 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
   }
 
   function apply(event: RecoveryEvent): void {
-    take(recover(recovery, event));
+    if (!context.scope.signal.aborted) take(recover(recovery, event));
   }
 
   function take(step: RecoveryStep): void {
     recovery = step.next;
-    arm(step.timeoutMs);
+    if (step.timeoutMs !== 'keep') arm(step.timeoutMs);
     switch (step.action) {
       case 'none':
         break;
@@ -99,39 +129,36 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
         void checkForSilence();
         break;
       case 'restart-ice':
-        if (!isListed && link?.state() === 'failed') {
-          drop();
-          return;
-        }
-        link?.restartIce();
+        if (ids.size === 0 && link?.state() === 'failed') drop();
+        else link?.restartIce();
         break;
       case 'rebuild':
-        if (!isListed) {
-          drop();
-          return;
-        }
-        rebuild();
+        if (ids.size === 0) drop();
+        else rebuild();
         break;
     }
     context.changed();
   }
 
-  async function isSilent(): Promise<boolean> {
-    const watched = link;
-    if (!watched || watched.state() === 'failed' || watched.state() === 'closed') return true;
+  async function isSilent(watched: PeerLink): Promise<boolean> {
+    if (watched.state() === 'failed' || watched.state() === 'closed') return true;
     const before = await watched.receivedBytes();
     watched.probe();
     await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
-    if (watched !== link) return false;
     return (await watched.receivedBytes()) <= before;
   }
 
   async function checkForSilence(): Promise<void> {
     const watched = link;
-    if (watched && (await isSilent()) && watched === link && !context.scope.signal.aborted) {
-      if (isListed) take(recoverFromSilence(recovery));
-      else drop();
-    }
+    if (checking || !watched) return;
+    checking = true;
+    // While the transport still counts as connected one gap proves nothing: a radio may be looking for its cell.
+    const silent =
+      (await isSilent(watched)) && (watched.state() !== 'connected' || (await isSilent(watched)));
+    checking = false;
+    if (!silent || watched !== link || context.scope.signal.aborted) return;
+    if (ids.size > 0) apply('silent');
+    else drop();
   }
 
   function drop(): void {
@@ -148,11 +175,13 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
 
   /** Seals and sends. What is too long to seal, or finds the room away, is lost: recovery asks again. */
   function sendFrame(frame: SignalFrame): void {
-    const to = id;
-    pair
-      .seal(encodeSignal(frame), context.ownId(), to)
-      .then((data) => context.sendSignal(to, data))
-      .catch(() => undefined);
+    const from = context.ownId();
+    for (const to of provenId !== null && ids.has(provenId) ? [provenId] : ids) {
+      Promise.resolve()
+        .then(() => pair.seal(encodeSignal(frame), from, to))
+        .then((data) => context.sendSignal(to, data))
+        .catch(() => undefined);
+    }
   }
 
   function sendSealed(message: NegotiationMessage, ofGeneration: number): void {
@@ -168,119 +197,158 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
   }
 
   function rebuild(): void {
-    if (offersFirst()) open(generation + 1);
+    // Without the room a new connection cannot be introduced, and closing the old one would end what may still heal.
+    if (link && linkConfirmed && !context.canSignal()) link.restartIce();
+    else if (offersFirst) open(generation + 1);
     else requestOffer();
   }
 
-  function open(nextGeneration: number): void {
+  /** False when a peer asks for links faster than we make them, or the browser has no more to give. */
+  function open(nextGeneration: number): boolean {
+    if (!openings.take()) return false;
     linkScope?.close();
     const scope = context.scope.child();
     linkScope = scope;
-    generation = nextGeneration;
+    generation = Math.max(generation, nextGeneration);
+    linkGeneration = nextGeneration;
     linkConfirmed = false;
-    const polite = !offersFirst();
-    const ownGeneration = nextGeneration;
+    route = 'unknown';
+    const [ownRole, peerRole] = offersFirst
+      ? (['impolite', 'polite'] as const)
+      : (['polite', 'impolite'] as const);
     /** Events of a link that was replaced meanwhile are nobody's. */
     const current = () => linkScope === scope && !scope.signal.aborted;
-    link = createPeerLink({
-      scope,
-      configuration: context.configuration(),
-      polite,
-      peerFingerprint: hello.fingerprint,
-      confirmation: {
-        tag: () => pair.confirmTag(polite ? 'polite' : 'impolite', context.ownFingerprint, hello.fingerprint),
-        verify: (tag) =>
-          pair.verifyConfirm(tag, polite ? 'impolite' : 'polite', hello.fingerprint, context.ownFingerprint),
-      },
-      tracks: context.tracks(),
-      sendSealed: (message) => sendSealed(message, ownGeneration),
-      events: {
-        stateChanged(state) {
-          if (!current()) return;
-          if (state === 'connected') {
-            if (linkConfirmed) apply('connected');
-          } else if (state === 'disconnected') apply('disconnected');
-          else if (state === 'failed') apply('failed');
+    try {
+      link = createPeerLink({
+        scope,
+        configuration: context.configuration(),
+        polite: !offersFirst,
+        peerFingerprint: hello.fingerprint,
+        confirmation: {
+          tag: () => pair.confirmTag(ownRole, context.ownFingerprint, hello.fingerprint),
+          verify: (tag) => pair.verifyConfirm(tag, peerRole, hello.fingerprint, context.ownFingerprint),
         },
-        confirmed() {
-          if (!current()) return;
-          linkConfirmed = true;
-          confirmed = true;
-          apply('connected');
+        tracks: context.tracks(),
+        sendSealed: (message) => sendSealed(message, nextGeneration),
+        canSignal: context.canSignal,
+        events: {
+          stateChanged(state) {
+            if (!current()) return;
+            if (state === 'connected') {
+              if (linkConfirmed) apply('connected');
+            } else if (state === 'disconnected' || state === 'failed') apply(state);
+          },
+          confirmed() {
+            if (!current()) return;
+            linkConfirmed = true;
+            confirmed = true;
+            apply('connected');
+          },
+          mediaState(nextMicrophone, nextCamera) {
+            if (!current()) return;
+            microphone = nextMicrophone;
+            camera = nextCamera;
+            context.changed();
+          },
+          routeChanged(next) {
+            if (!current()) return;
+            route = next;
+            context.changed();
+          },
+          bye() {
+            if (!current()) return;
+            drop();
+            if (ids.size > 0) apply('parted');
+          },
+          controlClosed() {
+            if (!current()) return;
+            if (ids.size > 0) apply('parted');
+            else drop();
+          },
+          refused() {
+            if (!current()) return;
+            drop();
+            if (ids.size > 0) apply('refused');
+          },
         },
-        mediaState(nextMicrophone, nextCamera) {
-          if (!current()) return;
-          microphone = nextMicrophone;
-          camera = nextCamera;
-          context.changed();
-        },
-        routeChanged(next) {
-          if (!current()) return;
-          route = next;
-          context.changed();
-        },
-        bye() {
-          if (!current()) return;
-          drop();
-          mendUnlessLeft();
-        },
-        controlLost(reason) {
-          if (!current()) return;
-          if (reason === 'proof' || !isListed) drop();
-          else mendUnlessLeft();
-        },
-      },
-    });
+      });
+    } catch {
+      // The browser has no more peer connections to give.
+      scope.close();
+      linkScope = null;
+      link = null;
+      return false;
+    }
     context.changed();
+    return true;
   }
 
-  /** The peer ended the link. If the room says so too, they left; if not, they are still there and want a new one. */
-  function mendUnlessLeft(): void {
-    recovery = { ...RECOVERY_START, attempts: 0 };
-    arm(LEFT_GRACE_MS);
+  function answerRequest(theirs: number): void {
+    generation = Math.max(generation, theirs);
+    if (!offersFirst) return;
+    // They have not seen the offer that is on its way.
+    if (link && !linkConfirmed && theirs < linkGeneration) link.resend();
+    else apply('requested');
   }
 
   return {
     key,
-    id: () => id,
-    isListed: () => isListed,
-    isPresent: () => isListed || link !== null,
-    listed(nextId) {
-      id = nextId;
-      isListed = true;
-      if (!link) {
+    isListed: () => ids.size > 0,
+    isPresent: () => ids.size > 0 || link !== null,
+    ids: () => [...ids],
+    listed(id) {
+      const isNew = ids.size === 0;
+      if (ids.size >= MAX_IDS) {
+        const [oldest] = ids;
+        if (oldest !== undefined) ids.delete(oldest);
+      }
+      ids.add(id);
+      if (!link && isNew) {
         recovery = RECOVERY_START;
-        if (offersFirst()) open(generation + 1);
-        arm(FIRST_TIMEOUT_MS);
+        arm(CONNECT_MS);
+        if (offersFirst) open(generation + 1);
+      } else if (recovery.state === 'unreachable') {
+        apply('nudge');
       } else if (!linkConfirmed) {
         // What was said while one of the two was away from the room is lost.
-        link.resend();
+        if (offersFirst) link?.resend();
+        else requestOffer();
       }
       context.changed();
     },
-    unlisted() {
-      isListed = false;
-      if (!linkConfirmed) drop();
-      else void checkForSilence();
+    unlisted(id) {
+      if (!ids.delete(id)) return;
+      if (provenId === id) provenId = null;
+      if (ids.size > 0) return;
+      if (link && linkConfirmed && link.isControlOpen()) void checkForSilence();
+      else drop();
       context.changed();
     },
     async receiveSignal(data, from) {
       const bytes = await pair.open(data, from, context.ownId());
       const frame = bytes && decodeSignal(bytes);
-      if (!frame || context.scope.signal.aborted) return;
-      if (frame.kind === 'request-offer') {
-        // Only a link that this side too finds wanting is given up: a running one is the truth.
-        if (offersFirst() && recovery.state !== 'healthy')
-          take({ ...recover(recovery, 'nudge'), action: 'rebuild' });
+      if (!frame || frame.generation > generation + MAX_GENERATION_STEP) {
+        refusedSignals += 1;
         return;
       }
-      if (frame.kind === 'description' && !inspectDescription(frame.sdp, hello.fingerprint).ok) return;
-      if (frame.kind === 'description' && frame.type === 'offer' && frame.generation > generation) {
-        if (offersFirst()) return;
-        open(frame.generation);
+      if (context.scope.signal.aborted) return;
+      provenId = from;
+      if (frame.kind === 'request-offer') {
+        answerRequest(frame.generation);
+        return;
       }
-      if (frame.generation !== generation) return;
-      if (frame.kind === 'candidates') link?.receive({ kind: 'candidates', candidates: frame.candidates });
+      if (frame.kind === 'description') {
+        if (!inspectDescription(frame.sdp, hello.fingerprint).ok) {
+          refusedSignals += 1;
+          return;
+        }
+        if (frame.type === 'offer' && frame.generation > generation && !offersFirst) {
+          if (!open(frame.generation)) return;
+          apply('offered');
+        }
+      }
+      if (frame.generation !== linkGeneration) return;
+      if (frame.kind === 'candidates') link?.receive(frame);
       else link?.receive({ kind: 'description', type: frame.type, sdp: frame.sdp });
     },
     nudge: () => apply('nudge'),
@@ -288,10 +356,11 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
     tracksChanged: () => link?.setTracks(context.tracks()),
     sayBye: () => link?.sayBye(),
     link: () => link,
+    refusedSignals: () => refusedSignals,
     snapshot: () => ({
       key,
       name: hello.name,
-      state: peerState(recovery, confirmed),
+      state: peerState(recovery, linkConfirmed, confirmed),
       confirmed,
       microphone,
       camera,
@@ -301,8 +370,8 @@ export function createMember(key: string, hello: Hello, pair: PairKeys, context:
   };
 }
 
-function peerState(recovery: Recovery, confirmed: boolean): PeerState {
+function peerState(recovery: Recovery, linkConfirmed: boolean, confirmed: boolean): PeerState {
   if (recovery.state === 'unreachable') return 'unreachable';
-  if (recovery.state === 'healthy') return 'connected';
+  if (recovery.state === 'healthy' && linkConfirmed) return 'connected';
   return confirmed ? 'reconnecting' : 'connecting';
 }

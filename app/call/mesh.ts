@@ -2,13 +2,17 @@
  * Who is in the call, as far as this browser can tell: turns the room's events into members and their links. Owns the
  * members for the life of the call; knows no WebSocket and no screen.
  *
- * A person is their hello's public key, not the id a server gave them: ids may change when a server restarts, and a
- * server may invent them at will.
+ * A person is the hello they sealed, not the id a server gave them: ids change when a server restarts, and a server may
+ * invent them at will. Whoever repeats a hello, or puts another's public key into one of their own, lacks the private
+ * key: their link is never confirmed.
  */
-import { openHello, peerKeyOf } from '../crypto/hello-seal.ts';
+import type { MemberInfo } from '../../rooms/protocol/messages.ts';
+import { compareBytes } from '../crypto/bytes.ts';
+import { memberKeyOf, openHello } from '../crypto/hello-seal.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { derivePair } from '../crypto/pair.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
+import { usableIceServers } from './ice-servers.ts';
 import { createMember, type Member, type MemberContext } from './member.ts';
 import type { LocalTracks } from './peer-link.ts';
 import type { Scope } from './scope.ts';
@@ -25,12 +29,14 @@ export interface MeshOptions {
   readonly ownHelloBytes: Uint8Array<ArrayBuffer>;
   readonly relayOnly: boolean;
   readonly tracks: LocalTracks;
-  readonly sendSignal: (to: string, data: string) => boolean;
+  readonly canSignal: () => boolean;
+  readonly sendSignal: (to: string, data: string) => void;
   /** Something a snapshot shows has changed. */
   readonly changed: () => void;
 }
 
 export interface Mesh {
+  /** Takes the room's events in order. What comes faster than it can be handled is dropped. */
   handle(event: SignalingEvent): void;
   setTracks(tracks: LocalTracks): void;
   peers(): readonly PeerSnapshot[];
@@ -41,9 +47,15 @@ export interface Mesh {
   sayBye(): void;
 }
 
-/** Records of people, present or not: bounds what a hostile server or member can make us remember. */
+/** People at one time: what a hostile server or member can make us link to. A room holds far fewer. */
+const MAX_PRESENT = 64;
+/** Records kept, of people who left too. */
 const MAX_MEMBERS = 256;
+/** Different hellos a call looks at: each keeps its keys and counters for as long as the call lasts. */
+const MAX_HELLOS = 4_096;
 const MAX_STRANGERS = 1_000;
+/** Events that may wait while one is handled. */
+const MAX_PENDING = 512;
 
 export function createMesh(options: MeshOptions): Mesh {
   const { scope } = options;
@@ -53,57 +65,76 @@ export function createMesh(options: MeshOptions): Mesh {
   let tracks = options.tracks;
   let iceServers: RTCIceServer[] = [];
   let chain: Promise<void> = Promise.resolve();
-
-  const configuration = (): RTCConfiguration => ({
-    certificates: [options.certificate],
-    bundlePolicy: 'max-bundle',
-    rtcpMuxPolicy: 'require',
-    iceTransportPolicy: options.relayOnly ? 'relay' : 'all',
-    iceServers,
-  });
+  let pending = 0;
+  let hellos = 0;
 
   const context: MemberContext = {
     scope,
-    ownId: () => ownId,
     ownFingerprint: options.ownFingerprint,
-    configuration,
+    ownId: () => ownId,
+    configuration: () => ({
+      certificates: [options.certificate],
+      bundlePolicy: 'max-bundle',
+      rtcpMuxPolicy: 'require',
+      iceTransportPolicy: options.relayOnly ? 'relay' : 'all',
+      iceServers,
+    }),
     tracks: () => tracks,
+    canSignal: options.canSignal,
     sendSignal: options.sendSignal,
     changed: options.changed,
   };
 
-  const withId = (id: string): Member | undefined => {
-    for (const member of members.values()) if (member.isListed() && member.id() === id) return member;
+  function withId(id: string): Member | undefined {
+    for (const member of members.values()) if (member.ids().includes(id)) return member;
     return undefined;
-  };
+  }
 
-  /** The member behind a sealed hello, made if new; null for a stranger, for ourselves and past the cap. */
+  /** Makes room for a newcomer by forgetting somebody who left. Their keys and counters outlive the record. */
+  function hasRoom(): boolean {
+    const present = [...members.values()].filter((member) => member.isPresent());
+    if (present.length >= MAX_PRESENT) return false;
+    if (members.size < MAX_MEMBERS) return true;
+    const [gone] = [...members.values()].filter((member) => !member.isPresent());
+    return gone !== undefined && members.delete(gone.key);
+  }
+
+  /** The member behind a sealed hello, made if new; null for a stranger, for ourselves and past a cap. */
   async function recognise(sealed: string): Promise<Member | 'self' | null> {
     const opened = await openHello(options.keys, sealed);
-    if (!opened || scope.signal.aborted) return null;
-    const key = peerKeyOf(opened.hello);
-    if (key === peerKeyOf({ publicKey: options.identity.publicKey })) return 'self';
+    if (!opened) return null;
+    const { hello, bytes } = opened;
+    if (compareBytes(hello.publicKey, options.identity.publicKey) === 0) return 'self';
+    const key = await memberKeyOf(bytes);
     const known = members.get(key);
     if (known) return known;
-    if (members.size >= MAX_MEMBERS) return null;
+    if (hellos >= MAX_HELLOS) return null;
+    hellos += 1;
     const pair = await derivePair({
       identity: options.identity,
       ownHelloBytes: options.ownHelloBytes,
-      peerHelloBytes: opened.bytes,
-      peerPublicKey: opened.hello.publicKey,
+      peerHelloBytes: bytes,
+      peerPublicKey: hello.publicKey,
       psk: options.keys.psk,
       roomId: options.keys.roomId,
     });
     if (!pair || scope.signal.aborted) return null;
-    const member = createMember(key, opened.hello, pair, context);
+    // The same hello may stand in one welcome twice, and both copies are looked at side by side.
+    const raced = members.get(key);
+    if (raced) return raced;
+    if (!hasRoom()) return null;
+    const offersFirst = compareBytes(options.ownHelloBytes, bytes) < 0;
+    const member = createMember({ key, hello, pair, offersFirst, context });
     members.set(key, member);
     return member;
   }
 
-  async function list(id: string, sealed: string): Promise<void> {
+  async function list({ id, hello }: MemberInfo): Promise<void> {
     if (id === ownId) return;
-    const member = await recognise(sealed);
+    const member = await recognise(hello);
     if (scope.signal.aborted || member === 'self') return;
+    const holder = withId(id);
+    if (holder !== member) holder?.unlisted(id);
     if (member) {
       strangers.delete(id);
       member.listed(id);
@@ -117,23 +148,23 @@ export function createMesh(options: MeshOptions): Mesh {
     switch (event.kind) {
       case 'welcome': {
         ownId = event.peerId;
-        iceServers = event.iceServers.map((server) => ({ ...server, urls: [...server.urls] }));
-        const present = new Set(event.peers.map((peer) => peer.id));
+        iceServers = usableIceServers(event.iceServers);
+        const listed = new Set(event.peers.map((peer) => peer.id));
         strangers.clear();
         for (const member of members.values()) {
           member.configurationChanged();
-          if (member.isListed() && !present.has(member.id())) member.unlisted();
+          for (const id of member.ids()) if (!listed.has(id)) member.unlisted(id);
         }
-        await Promise.all(event.peers.map((peer) => list(peer.id, peer.hello)));
+        await Promise.all(event.peers.map(list));
         options.changed();
         return;
       }
       case 'peer-joined':
-        await list(event.id, event.hello);
+        await list(event);
         return;
       case 'peer-left':
         if (strangers.delete(event.id)) options.changed();
-        withId(event.id)?.unlisted();
+        withId(event.id)?.unlisted(event.id);
         return;
       case 'signal':
         await withId(event.from)?.receiveSignal(event.data, event.from);
@@ -143,10 +174,15 @@ export function createMesh(options: MeshOptions): Mesh {
 
   return {
     handle(event) {
+      if (pending >= MAX_PENDING) return;
+      pending += 1;
       // In order: a signal must find the member that the event before it announced.
-      chain = chain.then(async () => {
-        if (!scope.signal.aborted) await process(event);
-      });
+      chain = chain
+        .then(() => (scope.signal.aborted ? undefined : process(event)))
+        .catch(reportError)
+        .finally(() => {
+          pending -= 1;
+        });
     },
     setTracks(next) {
       if (next.microphone === tracks.microphone && next.camera === tracks.camera) return;
@@ -158,7 +194,7 @@ export function createMesh(options: MeshOptions): Mesh {
     strangers: () => strangers.size,
     member: (key) => members.get(key),
     nudge() {
-      for (const member of members.values()) member.nudge();
+      for (const member of members.values()) if (member.isPresent()) member.nudge();
     },
     sayBye() {
       for (const member of members.values()) member.sayBye();

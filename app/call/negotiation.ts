@@ -7,6 +7,8 @@
  * `ignoreOffer`, `isSettingRemoteAnswerPending`. Messages are handled one at a time, in order of arrival.
  */
 
+import { isAddressable } from './description.ts';
+
 export interface CandidateInit {
   readonly candidate: string;
   readonly sdpMid: string | null;
@@ -34,11 +36,23 @@ export interface NegotiationOptions {
 }
 
 export interface Negotiation {
-  /** Queues a peer's message. Never rejects: what the browser refuses is dropped, and recovery notices. */
-  receive(message: NegotiationMessage): void;
-  /** Describes the present local state again, for a peer that may have missed it. */
+  /**
+   * Queues a peer's message; resolves when it was handled. Never rejects: what the browser refuses is dropped, and
+   * recovery notices. So is what comes faster than it can be handled.
+   */
+  receive(message: NegotiationMessage): Promise<void>;
+  /** Sends the pending offer again, for a peer that may have missed it. */
   resend(): void;
+  /** Restarts ICE (RFC 8445 s9). An offer that got no answer is taken back first: it would keep a new one from being made. */
+  restartIce(): Promise<void>;
 }
+
+/** Messages of a peer that may wait to be handled. */
+const MAX_PENDING = 64;
+/** Candidates a peer may add to one peer connection by trickling. */
+const MAX_TRICKLED = 256;
+/** Candidates in one message: below what `wire` allows. */
+const TRICKLE_BATCH = 32;
 
 /** How long a description waits for a first candidate to travel with it, and then for those right behind the first. */
 const BUNDLE_MS = 20;
@@ -53,6 +67,8 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   let isSettingRemoteAnswerPending = false;
   let begun = options.firstOffer;
   let chain: Promise<void> = Promise.resolve();
+  let pending = 0;
+  let candidatesAdded = 0;
 
   /** While a description waits to be sent, candidates belong to its text and are not sent on their own. */
   let descriptionTimer: ReturnType<typeof setTimeout> | null = null;
@@ -78,14 +94,19 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
 
   function flushCandidates(): void {
     trickleTimer = null;
-    if (signal.aborted || trickled.length === 0) return;
-    options.send({ kind: 'candidates', candidates: trickled });
+    const candidates = trickled;
     trickled = [];
+    if (signal.aborted) return;
+    for (let from = 0; from < candidates.length; from += TRICKLE_BATCH) {
+      options.send({ kind: 'candidates', candidates: candidates.slice(from, from + TRICKLE_BATCH) });
+    }
   }
 
   async function makeOffer(): Promise<void> {
     try {
       makingOffer = true;
+      // An answer that still waits for its candidates would be replaced by this offer and never be sent.
+      if (descriptionTimer !== null && pc.localDescription?.type === 'answer') sendDescription();
       await pc.setLocalDescription();
       if (!signal.aborted) scheduleDescription();
     } catch {
@@ -125,7 +146,9 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
         return;
       }
       for (const candidate of message.candidates) {
-        if (signal.aborted) return;
+        if (signal.aborted || candidatesAdded >= MAX_TRICKLED) return;
+        if (!isAddressable(candidate.candidate)) continue;
+        candidatesAdded += 1;
         await pc.addIceCandidate({ ...candidate }).catch(() => {
           // A candidate of an offer that was ignored, or of a description already replaced.
         });
@@ -180,10 +203,24 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
 
   return {
     receive(message) {
-      chain = chain.then(() => handle(message));
+      if (pending >= MAX_PENDING) return chain;
+      pending += 1;
+      chain = chain
+        .then(() => handle(message))
+        .finally(() => {
+          pending -= 1;
+        });
+      return chain;
     },
     resend() {
       if (pc.signalingState === 'have-local-offer') sendDescription();
+    },
+    async restartIce() {
+      if (signal.aborted) return;
+      if (pc.signalingState === 'have-local-offer' && !isSettingRemoteAnswerPending) {
+        await pc.setLocalDescription({ type: 'rollback' }).catch(() => undefined);
+      }
+      if (!signal.aborted) pc.restartIce();
     },
   };
 }

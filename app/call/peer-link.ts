@@ -30,8 +30,10 @@ export interface PeerLinkOptions {
   readonly peerFingerprint: Uint8Array;
   readonly confirmation: Confirmation;
   readonly tracks: LocalTracks;
-  /** Delivers over the sealed signalling path; used while the control channel is not confirmed and open. */
+  /** Delivers over the sealed signalling path. */
   readonly sendSealed: (message: NegotiationMessage) => void;
+  /** Whether the room can be reached now. */
+  readonly canSignal: () => boolean;
   readonly events: PeerLinkEvents;
 }
 
@@ -43,13 +45,16 @@ export interface PeerLinkEvents {
   routeChanged(route: Route): void;
   /** The peer said goodbye. */
   bye(): void;
-  /** The control channel closed, or the peer's proof was wrong. */
-  controlLost(reason: 'closed' | 'proof'): void;
+  /** The control channel closed. */
+  controlClosed(): void;
+  /** The peer's proof was wrong, or it sends faster than can be handled. */
+  refused(): void;
 }
 
 export interface PeerLink {
   readonly streams: PeerStreams;
   state(): RTCPeerConnectionState;
+  isControlOpen(): boolean;
   /** A message from the sealed signalling path. */
   receive(message: NegotiationMessage): void;
   /** Sends the pending offer again: the peer may never have had it. */
@@ -74,6 +79,8 @@ export interface PeerLink {
 const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
+/** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
+const MAX_WAITING_FRAMES = 128;
 /** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
 const CONTROL_CHANNEL_ID = 0;
 
@@ -107,16 +114,18 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     }
   }
 
+  /**
+   * The control channel carries what follows the first exchange, so that a running call needs no server. It stays open
+   * long after its path is gone, and that is when an ICE restart has something to say: then the room is asked first.
+   */
   function send(message: NegotiationMessage): void {
-    if (!peerConfirmed || control.readyState !== 'open') {
-      options.sendSealed(message);
-      return;
-    }
-    if (message.kind === 'description') {
-      if (!sendControl(message)) options.sendSealed(message);
-      return;
-    }
-    for (const candidate of message.candidates) sendControl({ kind: 'candidate', ...candidate });
+    const viaChannel = peerConfirmed && (pc.connectionState === 'connected' || !options.canSignal());
+    if (!viaChannel || !sendOverControl(message)) options.sendSealed(message);
+  }
+
+  function sendOverControl(message: NegotiationMessage): boolean {
+    if (message.kind === 'description') return sendControl(message);
+    return message.candidates.every((candidate) => sendControl({ kind: 'candidate', ...candidate }));
   }
 
   function adopt(list: readonly RTCRtpTransceiver[]): void {
@@ -178,16 +187,27 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     },
     { signal },
   );
-  control.addEventListener('close', () => events.controlLost('closed'), { signal });
+  control.addEventListener('close', () => events.controlClosed(), { signal });
 
   let incoming: Promise<void> = Promise.resolve();
+  let waiting = 0;
   control.addEventListener(
     'message',
     ({ data }: MessageEvent<unknown>) => {
       if (!(data instanceof ArrayBuffer)) return;
       const frame = decodeControl(data);
+      if (!frame) return;
+      if (waiting >= MAX_WAITING_FRAMES) {
+        events.refused();
+        return;
+      }
+      waiting += 1;
       // One at a time: what follows the proof must not be looked at before the proof was.
-      if (frame) incoming = incoming.then(() => handleControl(frame));
+      incoming = incoming
+        .then(() => handleControl(frame))
+        .finally(() => {
+          waiting -= 1;
+        });
     },
     { signal },
   );
@@ -199,7 +219,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       const proven = await options.confirmation.verify(frame.tag);
       if (signal.aborted) return;
       if (!proven) {
-        events.controlLost('proof');
+        events.refused();
         return;
       }
       peerConfirmed = true;
@@ -210,10 +230,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     }
     switch (frame.kind) {
       case 'description':
-        negotiation.receive(frame);
+        await negotiation.receive(frame);
         return;
       case 'candidate':
-        negotiation.receive({ kind: 'candidates', candidates: [frame] });
+        await negotiation.receive({ kind: 'candidates', candidates: [frame] });
         return;
       case 'media-state':
         events.mediaState(frame.microphone, frame.camera);
@@ -245,9 +265,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   return {
     streams: { main },
     state: () => pc.connectionState,
-    receive: (message) => negotiation.receive(message),
+    isControlOpen: () => control.readyState === 'open',
+    receive: (message) => void negotiation.receive(message),
     resend: () => negotiation.resend(),
-    restartIce: () => pc.restartIce(),
+    restartIce: () => void negotiation.restartIce(),
     setConfiguration(configuration) {
       // The certificate is fixed at construction (webrtc-pc s4.4.1.6) and given again unchanged.
       if (!ended) pc.setConfiguration(configuration);

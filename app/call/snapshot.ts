@@ -75,4 +75,6 @@ export interface LinkReport {
   readonly loss: number | null;
   readonly width: number | null;
   readonly height: number | null;
+  /** Sealed signals in this peer's name that did not open: the room, or somebody in it, tampers or repeats. */
+  readonly refusedSignals: number;
 }

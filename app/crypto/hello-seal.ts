@@ -43,12 +43,11 @@ export async function openHello(keys: HelloKeys, sealed: string): Promise<Opened
 }
 
 /**
- * A name for the member behind `hello` that stays the same across its sockets and peer ids: its public key in
- * base64url. The whole key, since a shorter name would need a hash that WebCrypto computes only asynchronously, and
- * an abridged one could be made to collide.
+ * A name for the person behind an opened hello that stays the same across their sockets and peer ids: SHA-256 of its
+ * plain bytes, base64url. The whole hello and not its public key, which anybody can put into a hello of their own.
  */
-export function peerKeyOf(hello: Pick<Hello, 'publicKey'>): string {
-  return encodeBase64Url(hello.publicKey);
+export async function memberKeyOf(helloBytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return encodeBase64Url(new Uint8Array(await crypto.subtle.digest('SHA-256', helloBytes)));
 }
 
 function cipher(keys: HelloKeys, iv: Uint8Array<ArrayBuffer>): AesGcmParams {

@@ -1,5 +1,10 @@
 import { expect, it } from 'vitest';
-import { formatFingerprint, inspectDescription, parseFingerprint } from '../../app/call/description.ts';
+import {
+  formatFingerprint,
+  inspectDescription,
+  isAddressable,
+  parseFingerprint,
+} from '../../app/call/description.ts';
 
 const own = Uint8Array.from({ length: 32 }, (_, index) => index);
 const other = Uint8Array.from({ length: 32 }, (_, index) => index + 1);
@@ -30,6 +35,11 @@ it.each([
     'candidates',
   ],
   ['an endless candidate', sdp(line(own), `a=candidate:${'1'.repeat(600)}`), 'candidates'],
+  [
+    'a candidate that needs a name server',
+    sdp(line(own), 'a=candidate:1 1 udp 1 evil.example.org 9 typ host'),
+    'candidates',
+  ],
   ['too much text', sdp(line(own), 'a=x'.padEnd(40_000, 'x')), 'too-long'],
 ])('refuses %s', (_, text, problem) => {
   expect(inspectDescription(text, own)).toEqual({ ok: false, problem });
@@ -39,4 +49,15 @@ it('reads what it writes, and nothing else', () => {
   expect(parseFingerprint(formatFingerprint(own))).toEqual(own);
   expect(parseFingerprint('AB:CD')).toBeNull();
   expect(parseFingerprint(`${formatFingerprint(own)}:00`)).toBeNull();
+});
+
+it.each([
+  ['candidate:1 1 udp 2113937151 192.0.2.2 40142 typ host', true],
+  ['candidate:1 1 udp 2113937151 fd00::2 40142 typ host', true],
+  ['candidate:1 1 udp 2113937151 2d7f1b0c-50bb-4f0d-9d44-8b0a9a1e2f35.local 40142 typ host', true],
+  ['candidate:1 1 udp 2113937151 tracker.example.com 40142 typ host', false],
+  ['candidate:1 1 udp 2113937151 tracker.example.com.local.example.org 40142 typ host', false],
+  ['candidate:1 1 udp', false],
+])('%s needs no name server: %s', (candidate, expected) => {
+  expect(isAddressable(candidate)).toBe(expected);
 });

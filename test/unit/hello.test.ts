@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeBase64Url, encodeBase64Url } from '../../app/crypto/base64url.ts';
-import { openHello, peerKeyOf, sealHello } from '../../app/crypto/hello-seal.ts';
+import { memberKeyOf, openHello, sealHello } from '../../app/crypto/hello-seal.ts';
 import { createIdentity } from '../../app/crypto/identity.ts';
 import { deriveRoomKeys } from '../../app/crypto/room-keys.ts';
 import { cleanName, decodeHello, encodeHello, type Hello } from '../../app/wire/hello.ts';
@@ -126,6 +126,15 @@ describe('the sealed hello', () => {
   });
 });
 
+it('names a person by the whole hello, so that a copied public key is somebody else', async () => {
+  const ada = helloOf('Ada');
+  const forged = { ...ada, fingerprint: ada.fingerprint.map((byte) => byte ^ 1) };
+  const key = await memberKeyOf(encodeHello(ada));
+  expect(key).toMatch(/^[A-Za-z0-9_-]{43}$/);
+  expect(await memberKeyOf(encodeHello({ ...ada }))).toBe(key);
+  expect(await memberKeyOf(encodeHello(forged))).not.toBe(key);
+});
+
 describe('identity', () => {
   it('is fresh each time and cannot be taken out', async () => {
     const one = await createIdentity();
@@ -133,7 +142,7 @@ describe('identity', () => {
     expect(one.publicKey).toHaveLength(65);
     expect(one.nonce).toHaveLength(32);
     expect(one.privateKey.extractable).toBe(false);
-    expect(peerKeyOf(one)).not.toBe(peerKeyOf(other));
+    expect(one.publicKey).not.toEqual(other.publicKey);
     await expect(crypto.subtle.exportKey('pkcs8', one.privateKey)).rejects.toThrow();
   });
 });
