@@ -24,7 +24,7 @@ import { alternate } from './rounds.ts';
 
 const CAPTURE: Capture = { width: 320, height: 240, frameRate: 15 };
 const PEOPLE = 4;
-const ROUNDS = 5;
+const ROUNDS = 3;
 /** Bandwidth estimation has found its level by then, and encoders send full size at full rate. */
 const SETTLE_MS = 8_000;
 const MEASURE_MS = 10_000;

@@ -19,8 +19,8 @@ import {
 import { alternate } from './rounds.ts';
 
 const CAPTURE: Capture = { width: 640, height: 480, frameRate: 30 };
-const ROUNDS_OF_TWO = 9;
-const ROUNDS_OF_FOUR = 7;
+const ROUNDS_OF_TWO = 7;
+const ROUNDS_OF_FOUR = 5;
 
 /** Milliseconds from the first press, by phase. */
 type Phases = ReadonlyMap<string, number>;
