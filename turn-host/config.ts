@@ -3,6 +3,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { PEER_POLICIES, type PeerPolicyName } from './peer-policy.ts';
 
 export interface TurnHostConfig {
   /** At least one, none empty; the first is the one in use. */
@@ -16,6 +17,7 @@ export interface TurnHostConfig {
   readonly minPort: number;
   readonly maxPort: number;
   readonly realm: string;
+  readonly peerPolicy: PeerPolicyName;
 }
 
 /** `faults` has one sentence for each thing wrong. */
@@ -25,7 +27,7 @@ export type ConfigResult =
 
 const REALM = /^[\x21-\x7e]{1,127}$/;
 
-/** Reads TURN_SECRET, TURN_PORT, TURN_LISTEN, TURN_RELAY_IP, TURN_MIN_PORT, TURN_MAX_PORT and TURN_REALM. */
+/** Reads TURN_SECRET, TURN_PORT, TURN_LISTEN, TURN_RELAY_IP, TURN_MIN_PORT, TURN_MAX_PORT, TURN_REALM, TURN_PEER_POLICY. */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigResult {
   const faults: string[] = [];
   const given = (name: string): string | undefined => (Object.hasOwn(env, name) ? env[name] : undefined);
@@ -68,12 +70,17 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (!REALM.test(realm)) {
     faults.push('TURN_REALM must be 1 to 127 printable ASCII characters without spaces.');
   }
-  if (faults.length > 0) {
+  const wanted = text('TURN_PEER_POLICY', 'public');
+  const peerPolicy = PEER_POLICIES.find((name) => name === wanted);
+  if (peerPolicy === undefined) {
+    faults.push(`TURN_PEER_POLICY must be ${PEER_POLICIES.join(' or ')}, not "${wanted}".`);
+  }
+  if (faults.length > 0 || peerPolicy === undefined) {
     return { ok: false, faults };
   }
   return {
     ok: true,
-    config: { secrets, port: listenPort, listenAddress, relayAddress, minPort, maxPort, realm },
+    config: { secrets, port: listenPort, listenAddress, relayAddress, minPort, maxPort, realm, peerPolicy },
   };
 }
 

@@ -10,6 +10,8 @@ export interface RelayOptions {
   listen: string;
   /** The address that relayed candidates carry. */
   relayIp: string;
+  /** Which peers it relays to: public ones, or those of private networks as well. */
+  peerPolicy: 'public' | 'lan';
   /** Called once if the relay ends without having been asked to. */
   onDeath(description: string): void;
 }
@@ -27,7 +29,7 @@ const LOG_CAP_CHARACTERS = 4_000;
 /** Resolves once the relay says that it listens.
  * @throws StartError with the relay's last words if it ends first or stays silent. */
 export function startRelay(options: RelayOptions): Promise<RelayProcess> {
-  const { root, secret, port, listen, relayIp, onDeath } = options;
+  const { root, secret, port, listen, relayIp, peerPolicy, onDeath } = options;
   return new Promise((settle, reject) => {
     let state: 'starting' | 'running' | 'closing' | 'ended' = 'starting';
     let log = '';
@@ -43,6 +45,7 @@ export function startRelay(options: RelayOptions): Promise<RelayProcess> {
         TURN_PORT: String(port),
         TURN_LISTEN: listen,
         TURN_RELAY_IP: relayIp,
+        TURN_PEER_POLICY: peerPolicy,
         TURN_EXIT_WITH_PARENT: '1',
       },
     });

@@ -23,6 +23,8 @@ export interface StartOptions {
   advertisedHost?: string;
   /** Whether to start the relay and offer it, true by default. */
   turn?: boolean;
+  /** Which peers the relay serves besides its own relayed addresses, `public` by default. */
+  peerPolicy?: 'public' | 'lan';
   turnSecret?: string;
   ticketKey?: string;
   credentialTtlSeconds?: number;
@@ -123,6 +125,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
         port: turnPort,
         listen: host,
         relayIp: advertised,
+        peerPolicy: options.peerPolicy ?? 'public',
         onDeath: (description) => options.onRelayDeath?.(description),
       });
     }

@@ -144,8 +144,8 @@ export class TurnClient {
     this.socket.send(packet, this.#serverPort, '127.0.0.1');
   }
 
-  /** The first datagram, come or to come, that `wanted` takes; null after `timeoutMs`. */
-  async receive(wanted: (packet: Buffer) => boolean, timeoutMs = 1000): Promise<Buffer | null> {
+  /** The first datagram, come or to come, that `wanted` takes; null after `timeoutMs`, which only guards by default. */
+  async receive(wanted: (packet: Buffer) => boolean, timeoutMs = 10_000): Promise<Buffer | null> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const index = this.#inbox.findIndex(wanted);
@@ -168,11 +168,11 @@ export class TurnClient {
     }
   }
 
-  async exchange(packet: Buffer): Promise<Answer> {
+  async exchange(packet: Buffer, timeoutMs?: number): Promise<Answer> {
     const id = packet.subarray(8, 20);
     this.sendRaw(packet);
     const isAnswer = (got: Buffer) => got.length >= 20 && got.subarray(8, 20).equals(id);
-    const raw = await this.receive(isAnswer);
+    const raw = await this.receive(isAnswer, timeoutMs);
     if (raw === null) {
       throw new Error('no answer came');
     }
@@ -189,8 +189,8 @@ export class TurnClient {
   }
 
   /** Takes realm and nonce from a 401, as every client does first. */
-  async challenge(): Promise<Answer> {
-    const answer = await this.exchange(encode(Type.allocate, randomBytes(12), [udpTransport]));
+  async challenge(timeoutMs?: number): Promise<Answer> {
+    const answer = await this.exchange(encode(Type.allocate, randomBytes(12), [udpTransport]), timeoutMs);
     this.realm = answer.attributes.get(Attr.realm) ?? this.realm;
     this.nonce = answer.attributes.get(Attr.nonce) ?? this.nonce;
     return answer;

@@ -9,6 +9,7 @@ describe('the configuration', () => {
       ok: true,
       config: { secrets: ['a', 'b'], port: 3478, listenAddress: '0.0.0.0', minPort: 49152, maxPort: 65535 },
     });
+    expect(result).toMatchObject({ config: { peerPolicy: 'public' } });
   });
 
   it('names every fault at once', () => {
@@ -20,13 +21,24 @@ describe('the configuration', () => {
       TURN_MIN_PORT: '60000',
       TURN_MAX_PORT: '50000',
       TURN_REALM: 'two words',
+      TURN_PEER_POLICY: 'anyone',
     });
     const faults = result.ok ? [] : result.faults;
-    expect(faults).toHaveLength(6);
+    expect(faults).toHaveLength(7);
     const names = ['TURN_SECRET', 'TURN_PORT', 'TURN_MIN_PORT', 'TURN_LISTEN', 'TURN_RELAY_IP', 'TURN_REALM'];
-    for (const name of names) {
+    for (const name of [...names, 'TURN_PEER_POLICY']) {
       expect(faults.some((fault) => fault.startsWith(name))).toBe(true);
     }
+  });
+
+  it('takes the peer policies there are, and says which those are', () => {
+    expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'lan' })).toMatchObject({
+      config: { peerPolicy: 'lan' },
+    });
+    expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'room' })).toEqual({
+      ok: false,
+      faults: ['TURN_PEER_POLICY must be public or lan, not "room".'],
+    });
   });
 
   it('refuses an empty secret in a list', () => {

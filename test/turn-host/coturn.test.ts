@@ -41,6 +41,7 @@ withCoturn(
       minPort: 49152,
       maxPort: 65535,
       realm: 'parley',
+      peerPolicy: 'public',
     });
     const common = [
       '-c',
@@ -83,7 +84,7 @@ withCoturn('turnserver', "coturn's use-auth-secret takes a minted credential", a
     const minted = await mintCredential('a secret', 'tag.peer', Math.floor(Date.now() / 1000) + 60);
     const client = await openClient(port, minted.username, minted.credential);
     await expect
-      .poll(() => client.challenge().then((answer) => answer.errorCode), { timeout: 10_000 })
+      .poll(() => client.challenge(500).then((answer) => answer.errorCode), { timeout: 20_000 })
       .toBe(401);
     await expect(client.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
     client.close();

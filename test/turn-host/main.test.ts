@@ -2,6 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
+import { claimPort } from '../../scripts/lib/ports.ts';
+import { startRelay } from '../../scripts/lib/relay-process.ts';
+import { projectRoot } from '../../scripts/lib/start-parley.ts';
+import { mintCredential } from '../../turn-host/credential.ts';
+import { openClient } from './client.ts';
 
 const ENTRY = new URL('../../turn-host/main.ts', import.meta.url).pathname;
 
@@ -61,3 +66,33 @@ it('leaves no socket and no timer behind once stopped (bare node-turn leaves bot
   expect(await firstLine(child)).toBe('stopped\n');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
+
+it('names an unknown peer policy', async () => {
+  const { code, said } = await failure({ TURN_PEER_POLICY: 'room' });
+  expect(code).toBe(1);
+  expect(said).toContain('TURN_PEER_POLICY must be public or lan, not "room".');
+});
+
+it.each([['public', 403] as const, ['lan', 0] as const])(
+  'is told the peer policy %s by the program that starts it',
+  async (peerPolicy, errorCode) => {
+    const port = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
+    const address = { listen: '127.0.0.1', relayIp: '127.0.0.1', port };
+    const started = await startRelay({
+      root: projectRoot,
+      secret: 's',
+      ...address,
+      peerPolicy,
+      onDeath: () => undefined,
+    });
+    const minted = await mintCredential('s', 'peer', Math.floor(Date.now() / 1000) + 60);
+    const client = await openClient(port, minted.username, minted.credential);
+    try {
+      await client.allocate();
+      expect((await client.permit({ ip: '10.0.0.1', port: 5000 })).errorCode).toBe(errorCode);
+    } finally {
+      client.close();
+      await started.close();
+    }
+  },
+);

@@ -28,6 +28,7 @@ const config: TurnHostConfig = {
   minPort: 49152,
   maxPort: 65535,
   realm: 'parley',
+  peerPolicy: 'public',
 };
 
 let nowMs: number;
@@ -238,7 +239,7 @@ describe('what is refused', () => {
     .filter((entry) => entry.family === 'IPv4' && !entry.internal)
     .map((entry) => entry.address);
 
-  it.each(['127.0.0.2', '0.0.0.0', '169.254.169.254', '224.0.0.1', '255.255.255.255', ...own])(
+  it.each(['127.0.0.2', '169.254.169.254', '10.0.0.1', '192.168.1.1', '100.64.0.1', ...own])(
     '%s as a peer, by permission and by channel',
     async (ip) => {
       const one = await client();
@@ -247,6 +248,17 @@ describe('what is refused', () => {
       expect((await one.bindChannel(0x4000, { ip, port: 5000 })).errorCode).toBe(403);
     },
   );
+
+  it('private peers unless the policy is lan, and special ones under lan too', async () => {
+    await relay.close();
+    relay = await startTurnHost({ ...config, peerPolicy: 'lan' });
+    const one = await client();
+    await one.allocate();
+    expect((await one.permit({ ip: '10.0.0.1', port: 5000 })).errorCode).toBe(0);
+    expect((await one.bindChannel(0x4000, { ip: '192.168.1.1', port: 5000 })).errorCode).toBe(0);
+    expect((await one.bindChannel(0x4001, { ip: '192.168.1.1', port: 0 })).errorCode).toBe(403);
+    expect((await one.permit({ ip: '100.100.100.200', port: 5000 })).errorCode).toBe(403);
+  });
 
   it.each([
     ['IPv4-mapped', '00000000000000000000ffff7f000001', 403],

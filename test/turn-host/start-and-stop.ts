@@ -11,6 +11,7 @@ const host = await startTurnHost({
   minPort: 49152,
   maxPort: 65535,
   realm: 'parley',
+  peerPolicy: 'public',
 });
 const minted = await mintCredential('a secret', 'peer', 9_999_999_999);
 const client = await openClient(host.port, minted.username, minted.credential);

@@ -70,10 +70,11 @@ export class TurnEngine {
     this.#options = options;
     this.#local = new Address(config.listenAddress, config.port);
     this.#authenticate = createAuthenticator({ secrets: config.secrets, realm: config.realm, now });
-    this.#policy = createPeerPolicy(
-      (ip, port) => ip === config.relayAddress && this.#livePorts.has(port),
-      (ip) => ip === config.relayAddress,
-    );
+    this.#policy = createPeerPolicy({
+      name: config.peerPolicy,
+      isLiveRelay: (ip, port) => ip === config.relayAddress && this.#livePorts.has(port),
+      hasLiveRelay: (ip) => ip === config.relayAddress,
+    });
     this.#answers = {
       send: (packet, port, address) => this.#sendToClient(packet, port, address),
     };
