@@ -151,6 +151,39 @@ it('a running call is not hurt by replays, reflections, inventions and false far
   expect((await alice.links())[0]?.descriptions).toBe(descriptions);
 });
 
+it('a welcome with ICE servers that no browser takes still leads to a call', async () => {
+  const broken = [
+    { urls: ['turn:127.0.0.1:3478'] },
+    { urls: ['stun:127.0.0.1:99999999'] },
+    { urls: ['stun:127.0.0.1?transport=carrier-pigeon'] },
+  ];
+  liar.lie((message) => [message.kind === 'welcome' ? { ...message, iceServers: broken } : message]);
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  await waitForMedia([alice, bob], 1);
+});
+
+it('a hello repeated under other ids, and many hellos under one id, neither hide its owner nor fill the call', async () => {
+  let hello = '';
+  liar.lie((message) => {
+    if (message.kind === 'peer-joined') hello = message.hello;
+    if (message.kind !== 'peer-joined') return [message];
+    const copies: ServerMessage[] = [];
+    for (const letter of 'ABCDEFGHIJ') copies.push({ ...message, id: `${message.id.slice(0, -1)}${letter}` });
+    return [...copies.slice(0, 5), message, ...copies.slice(5)];
+  });
+  const [alice, bob] = (await strangersTo(stage.invitation(liar.url), 'Alice', 'Bob')) as [Person, Person];
+  await waitForMedia([alice, bob], 1);
+  expect(await alice.tile('Bob').count()).toBe(1);
+  liar.lie(null);
+
+  const carol = await strangersTo(stage.invitation(liar.url), 'Carol');
+  const id = `${'A'.repeat(8)}.${'A'.repeat(16)}`;
+  liar.invent(() => Array.from({ length: 50 }, () => ({ kind: 'peer-joined' as const, id, hello })));
+  await new Promise((resolve) => setTimeout(resolve, 2_000));
+  for (const person of [alice, bob, ...carol]) expect((await person.links()).length).toBeLessThanOrEqual(1);
+  await waitForMedia([alice, bob], 1);
+});
+
 it('a call in silence and darkness survives a false farewell', async () => {
   liar.lie(null);
   const before = victimsSoFar();
