@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
@@ -63,6 +63,24 @@ async function raw(username: string, password: string): Promise<TurnClient> {
   const made = await openClient(relay.port, username, password);
   clients.push(made);
   return made;
+}
+
+/** The first of `count` ports in a row that are free now, above those that systems hand out by themselves. */
+async function freePorts(count: number): Promise<number> {
+  for (;;) {
+    const first = randomInt(61_000, 65_536 - count);
+    const sockets = Array.from({ length: count }, () => createSocket('udp4'));
+    const bound = sockets.map((socket, index) => {
+      const listening = once(socket, 'listening');
+      socket.bind({ port: first + index, address: '127.0.0.1', exclusive: true });
+      return listening;
+    });
+    const settled = await Promise.allSettled(bound);
+    await Promise.all(sockets.map((socket) => new Promise<void>((resolve) => socket.close(() => resolve()))));
+    if (settled.every((result) => result.status === 'fulfilled')) {
+      return first;
+    }
+  }
 }
 
 const lifetimeIn = (attributes: ReadonlyMap<number, Buffer>) =>
@@ -172,6 +190,65 @@ describe('the life of an allocation', () => {
     one.sendRaw(packet);
     await one.exchange(packet);
     expect(lines).toEqual(['allocation made, 1 in use']);
+  });
+});
+
+describe('how many allocations there may be', () => {
+  const codes = (settled: readonly PromiseSettledResult<unknown>[]) =>
+    settled.map((result) => (result.status === 'fulfilled' ? 'made' : String(result.reason))).sort();
+
+  it('16 for a user name, asked for at once, and 16 again once they are released', async () => {
+    const minted = await mintCredential('new secret', 'one', Math.floor(nowMs / 1000) + 60);
+    const open = () => raw(minted.username, minted.credential);
+    const group = await Promise.all(Array.from({ length: 18 }, open));
+    const settled = await Promise.allSettled(group.map((each) => each.allocate()));
+    const refusal = 'Error: Allocate was answered 486';
+    expect(codes(settled)).toEqual([refusal, refusal, ...Array(16).fill('made')]);
+    await expect((await client('two')).allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+
+    const denied = await open();
+    await denied.challenge();
+    const answer = await denied.request(Type.allocate, [udpTransport]);
+    expect([answer.errorCode, isSigned(answer, denied.key)]).toEqual([486, true]);
+
+    const holders = group.filter((_, index) => settled[index]?.status === 'fulfilled');
+    for (const each of holders) {
+      await each.request(Type.refresh, [[Attr.lifetime, uint32(0)]]);
+    }
+    expect(lines.at(-1)).toBe('allocation released, 1 in use');
+    const again = await Promise.allSettled(group.map((each) => each.allocate()));
+    expect(codes(again)).toEqual([refusal, refusal, ...Array(16).fill('made')]);
+  });
+
+  it('as many in all as the range has ports, each of which is found', async () => {
+    const minPort = await freePorts(3);
+    await relay.close();
+    relay = await startTurnHost({ ...config, minPort, maxPort: minPort + 2 });
+    const group = await Promise.all(['a', 'b', 'c'].map((name) => client(name)));
+    const late = await client('late');
+    for (const round of [1, 2]) {
+      const ports = await Promise.all(group.map(async (each) => (await each.allocate()).port));
+      expect([round, ...ports.sort()]).toEqual([round, minPort, minPort + 1, minPort + 2]);
+      await late.challenge();
+      const answer = await late.request(Type.allocate, [udpTransport]);
+      expect([answer.errorCode, isSigned(answer, late.key)]).toEqual([508, true]);
+      for (const each of group) {
+        await each.request(Type.refresh, [[Attr.lifetime, uint32(0)]]);
+      }
+    }
+    await expect(late.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+  });
+
+  it('none is counted that could not be made', async () => {
+    const minPort = await freePorts(1);
+    const holder = createSocket('udp4').bind({ port: minPort, address: '127.0.0.1', exclusive: true });
+    await once(holder, 'listening');
+    await relay.close();
+    relay = await startTurnHost({ ...config, minPort, maxPort: minPort });
+    const one = await client();
+    await expect(one.allocate()).rejects.toThrow('508');
+    await new Promise<void>((resolve) => holder.close(() => resolve()));
+    await expect(one.allocate()).resolves.toEqual({ ip: '127.0.0.1', port: minPort });
   });
 });
 

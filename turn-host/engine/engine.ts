@@ -13,6 +13,7 @@ import Message from 'node-turn/lib/message.js';
 import Transport, { type AnswerSocket } from 'node-turn/lib/transport.js';
 import type { TurnHostConfig } from '../config.ts';
 import { createPeerPolicy, type PeerPolicy } from '../peer-policy.ts';
+import { AllocationQuota } from './allocation-quota.ts';
 import { type Authenticate, createAuthenticator } from './authentication.ts';
 import { type Grant, RelayedAllocation } from './relayed-allocation.ts';
 import { accept, IncomingMessage, MessageClass, Method, refuse, refuseUnknown } from './stun-message.ts';
@@ -21,7 +22,9 @@ const UDP = 0x11;
 const IPV4 = 1;
 const DEFAULT_LIFETIME_SECONDS = 600;
 const MAX_LIFETIME_SECONDS = 3600;
+/** Ports found taken by other programs before an Allocate is given up. */
 const PORT_ATTEMPTS = 64;
+const MAX_ALLOCATIONS_PER_USER = 16;
 const SOFTWARE = 'Parley';
 const SERVED_METHODS: ReadonlySet<number> = new Set([
   Method.allocate,
@@ -60,6 +63,7 @@ export class TurnEngine {
   readonly #answers: AnswerSocket;
   readonly #relays = new Map<string, RelayedAllocation>();
   readonly #livePorts = new Set<number>();
+  readonly #quota: AllocationQuota;
   /** Allocate requests between their authentication and their answer: five-tuple to transaction id. */
   readonly #pending = new Map<string, string>();
   #local: Address;
@@ -69,6 +73,10 @@ export class TurnEngine {
     const { config, now } = options;
     this.#options = options;
     this.#local = new Address(config.listenAddress, config.port);
+    this.#quota = new AllocationQuota({
+      perUser: MAX_ALLOCATIONS_PER_USER,
+      inAll: config.maxPort - config.minPort + 1,
+    });
     this.#authenticate = createAuthenticator({ secrets: config.secrets, realm: config.realm, now });
     this.#policy = createPeerPolicy({
       name: config.peerPolicy,
@@ -199,7 +207,8 @@ export class TurnEngine {
     const { config, now } = this.#options;
     const fiveTuple = message.transport.get5Tuple();
     const existing = this.#relays.get(fiveTuple);
-    if (!(message instanceof IncomingMessage)) {
+    const { user } = message;
+    if (!(message instanceof IncomingMessage) || user === null) {
       return;
     }
     if (existing !== undefined) {
@@ -236,6 +245,17 @@ export class TurnEngine {
       refuse(reply, 508, 'Insufficient Capacity');
       return;
     }
+    // RFC 8656 s7.2: 486 is about this user, 508 about the server.
+    const admission = this.#quota.admit(user.username);
+    if (admission === 'user-full') {
+      refuse(reply, 486, 'Allocation Quota Reached');
+      return;
+    }
+    if (admission === 'full') {
+      refuse(reply, 508, 'Insufficient Capacity');
+      return;
+    }
+    let made = false;
     this.#pending.set(fiveTuple, message.transactionID);
     try {
       const socket = await this.#openRelaySocket(message.evenPortReserve !== null);
@@ -268,12 +288,16 @@ export class TurnEngine {
         },
       });
       this.#relays.set(fiveTuple, relay);
+      made = true;
       this.#livePorts.add(port);
       this.#schedule(relay, lifetime);
       this.#options.log(`allocation made, ${this.#relays.size} in use`);
       this.#answerAllocate(reply, allocation);
     } finally {
       this.#pending.delete(fiveTuple);
+      if (!made) {
+        this.#quota.giveBack(user.username);
+      }
     }
   }
 
@@ -394,24 +418,32 @@ export class TurnEngine {
     allocation.timeToExpiry = this.#options.now() + lifetimeSeconds * 1000;
   }
 
-  /** node-turn forgets a released allocation but keeps its socket, and so its port, for ever. */
+  /** node-turn forgets a released allocation but keeps its socket, and so its port, for ever. Idempotent. */
   #release(relay: RelayedAllocation): void {
     const { allocation } = relay;
+    if (this.#relays.get(allocation.fiveTuple) !== relay) {
+      return;
+    }
     relay.close();
     this.#relays.delete(allocation.fiveTuple);
+    this.#quota.giveBack(allocation.user.username);
     this.#livePorts.delete(allocation.relayedTransportAddress.port);
     delete this.#server.allocations[allocation.fiveTuple];
     this.#options.log(`allocation released, ${this.#relays.size} in use`);
   }
 
+  /** Draws a port and goes on from there, so that a free one is found in a range nearly full (RFC 6056 s3.3.1). */
   async #openRelaySocket(even: boolean): Promise<Socket | null> {
     const { minPort, maxPort, relayAddress } = this.#options.config;
-    for (let attempt = 0; attempt < PORT_ATTEMPTS; attempt += 1) {
-      const drawn = randomInt(minPort, maxPort + 1);
-      const port = even ? drawn - (drawn % 2) : drawn;
-      if (port < minPort || this.#livePorts.has(port)) {
+    const ports = maxPort - minPort + 1;
+    const drawn = randomInt(ports);
+    let attempts = 0;
+    for (let step = 0; step < ports && attempts < PORT_ATTEMPTS; step += 1) {
+      const port = minPort + ((drawn + step) % ports);
+      if ((even && port % 2 !== 0) || this.#livePorts.has(port)) {
         continue;
       }
+      attempts += 1;
       const socket = openSocket();
       try {
         await bind(socket, relayAddress, port);
