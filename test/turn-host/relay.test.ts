@@ -128,14 +128,14 @@ describe('who may ask', () => {
     expect(stale.attributes.has(Attr.nonce)).toBe(true);
   });
 
-  it('answers 441 when another user asks on an allocation', async () => {
+  it('answers 441, signed, when another user asks on an allocation (bare node-turn does not sign)', async () => {
     const one = await client('one');
     await one.allocate();
     const two = await mintCredential('new secret', 'two', Math.floor(nowMs / 1000) + 60);
     one.username = two.username;
     one.password = two.credential;
     const answer = await one.request(Type.refresh, []);
-    expect(answer.errorCode).toBe(441);
+    expect([answer.errorCode, isSigned(answer, one.key)]).toEqual([441, true]);
   });
 });
 
@@ -149,6 +149,36 @@ describe('the life of an allocation', () => {
     expect((await one.request(Type.refresh, [[Attr.lifetime, uint32(700)]])).errorCode).toBe(0);
     expect((await one.permit(peer)).errorCode).toBe(0);
     expect((await one.bindChannel(0x4000, peer)).errorCode).toBe(0);
+  });
+
+  it('outlives its credential by half a day: then Refresh is 401 and ends it', async () => {
+    const one = await client('one', 'new secret', 60);
+    const { port } = await one.allocate();
+    nowMs += (60 + 12 * 3600 - 100) * 1000;
+    await one.challenge();
+    const last = await one.request(Type.refresh, [[Attr.lifetime, uint32(3600)]]);
+    expect([last.errorCode, lifetimeIn(last.attributes)]).toEqual([0, 100]);
+    nowMs += 100_000;
+    one.password += 'x';
+    expect((await one.request(Type.refresh, [])).errorCode).toBe(401);
+    expect(lines).toEqual(['allocation made, 1 in use']);
+    one.password = one.password.slice(0, -1);
+    const over = await one.request(Type.refresh, [[Attr.lifetime, uint32(3600)]]);
+    expect([over.errorCode, over.attributes.has(Attr.nonce)]).toEqual([401, true]);
+    expect((await one.request(Type.refresh, [])).errorCode).toBe(437);
+    expect(lines).toEqual(['allocation made, 1 in use', 'allocation released, 0 in use']);
+    const again = createSocket('udp4').bind({ port, address: '127.0.0.1', exclusive: true });
+    await once(again, 'listening');
+    again.close();
+  });
+
+  it('ends by itself half a day after its credential, without a request', async () => {
+    const one = await client('one', 'new secret', 60);
+    await one.allocate();
+    nowMs += (60 + 12 * 3600) * 1000 - 900;
+    await one.challenge();
+    expect(lifetimeIn((await one.request(Type.refresh, [])).attributes)).toBe(1);
+    await expect.poll(() => lines.at(-1), { timeout: 10_000 }).toBe('allocation released, 0 in use');
   });
 
   it('grants 600 s by default and 3600 s at most', async () => {

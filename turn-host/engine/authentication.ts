@@ -12,6 +12,8 @@ import { refuse } from './stun-message.ts';
 const NONCE = /^([0-9a-z]{1,9})-([0-9a-f]{32})$/;
 /** How long a nonce is good for, in seconds: at most an hour (RFC 8656 s5). */
 const NONCE_LIFETIME_SECONDS = 3600;
+/** How long an allocation may outlive the credential it was made with. */
+const OUTLIVING_MS = 12 * 3600 * 1000;
 
 export interface AuthenticatorOptions {
   /** Accepted in turn; the first is the one in use, the others are being rotated out. */
@@ -21,12 +23,28 @@ export interface AuthenticatorOptions {
   readonly now: () => number;
 }
 
-/** Answers the request itself with an error and gives null, or gives the user whose password signed it. */
+/**
+ * `accepted` gives the user whose password signed the request. Of the others the request is answered already;
+ * `outlived` says besides that the allocation it is about must end now.
+ */
+export type Authentication =
+  | { readonly outcome: 'accepted'; readonly user: User }
+  | { readonly outcome: 'refused' }
+  | { readonly outcome: 'outlived' };
+
 export type Authenticate = (
   message: IncomingMessage,
   reply: Message,
   allocationUser: User | null,
-) => Promise<User | null>;
+) => Promise<Authentication>;
+
+const REFUSED: Authentication = { outcome: 'refused' };
+
+/** When an allocation of this user ends at the latest, in Unix milliseconds. */
+export function allocationEndMs(user: User): number {
+  const expiresAtSeconds = parseUsername(user.username)?.expiresAtSeconds ?? 0;
+  return expiresAtSeconds * 1000 + OUTLIVING_MS;
+}
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
   const { secrets, realm, now } = options;
@@ -58,11 +76,12 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     return ageSeconds <= NONCE_LIFETIME_SECONDS;
   };
 
-  const challenge = (message: Message, reply: Message, code: 401 | 438): null => {
+  /** Unsigned, as who asks is not known (RFC 8489 s9.2.4). */
+  const challenge = (message: Message, reply: Message, code: 401 | 438): Authentication => {
     reply.addAttribute('realm', realm);
     reply.addAttribute('nonce', nonceFor(message));
     refuse(reply, code, code === 401 ? 'Unauthorized' : 'Stale Nonce');
-    return null;
+    return REFUSED;
   };
 
   /** The password is computed, never looked up: no property of any object can be one (`constructor`). */
@@ -85,7 +104,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const nonce = message.getAttribute('nonce');
     if (typeof username !== 'string' || typeof claimedRealm !== 'string' || typeof nonce !== 'string') {
       refuse(reply, 400, 'Bad Request');
-      return null;
+      return REFUSED;
     }
     if (!nonceIsFresh(message, nonce)) {
       return challenge(message, reply, 438);
@@ -94,24 +113,31 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     if (parsed === null || claimedRealm !== realm) {
       return challenge(message, reply, 401);
     }
-    // The allocation keeps the password it was made with, so it outlives its credential and its secret.
+    // The allocation keeps the password it was made with, so it outlives its credential and its secret, for a time.
     if (allocationUser !== null && allocationUser.username === username) {
-      return message.verify(username, realm, allocationUser.password)
-        ? allocationUser
-        : challenge(message, reply, 401);
+      if (!message.verify(username, realm, allocationUser.password)) {
+        return challenge(message, reply, 401);
+      }
+      if (allocationEndMs(allocationUser) <= now()) {
+        challenge(message, reply, 401);
+        return { outcome: 'outlived' };
+      }
+      return { outcome: 'accepted', user: allocationUser };
     }
     const user = await signerOf(message, username);
     if (user === null) {
       return challenge(message, reply, 401);
     }
     if (allocationUser !== null) {
-      // RFC 8656 s5: whoever made the allocation is the only one to manage it.
+      // RFC 8656 s5: whoever made the allocation is the only one to manage it. The request is authenticated, so the
+      // answer is signed with the password that signed it (RFC 8489 s9.2.4).
+      reply.setUser(user);
       refuse(reply, 441, 'Wrong Credentials');
-      return null;
+      return REFUSED;
     }
     if (parsed.expiresAtSeconds * 1000 <= now()) {
       return challenge(message, reply, 401);
     }
-    return user;
+    return { outcome: 'accepted', user };
   };
 }

@@ -11,10 +11,11 @@ import Address from 'node-turn/lib/address.js';
 import Allocation from 'node-turn/lib/allocation.js';
 import Message from 'node-turn/lib/message.js';
 import Transport, { type AnswerSocket } from 'node-turn/lib/transport.js';
+import type User from 'node-turn/lib/user.js';
 import type { TurnHostConfig } from '../config.ts';
 import { createPeerPolicy, type PeerPolicy } from '../peer-policy.ts';
 import { AllocationQuota } from './allocation-quota.ts';
-import { type Authenticate, createAuthenticator } from './authentication.ts';
+import { type Authenticate, allocationEndMs, createAuthenticator } from './authentication.ts';
 import { type Grant, RelayedAllocation } from './relayed-allocation.ts';
 import { accept, IncomingMessage, MessageClass, Method, refuse, refuseUnknown } from './stun-message.ts';
 
@@ -185,10 +186,14 @@ export class TurnEngine {
       return;
     }
     this.#authenticate(message, reply, relay?.allocation.user ?? null)
-      .then((user) => {
-        if (user === null || this.#stopped) {
+      .then((authentication) => {
+        if (authentication.outcome === 'outlived' && relay !== undefined) {
+          this.#release(relay);
+        }
+        if (authentication.outcome !== 'accepted' || this.#stopped) {
           return;
         }
+        const { user } = authentication;
         message.setUser(user);
         reply.setUser(user);
         // RFC 8489 s9.2.4, s6.3.1: unknown required attributes are looked at once the request is authenticated.
@@ -267,7 +272,7 @@ export class TurnEngine {
         socket.close();
         return;
       }
-      const lifetime = Math.max(lifetimeOf(message), DEFAULT_LIFETIME_SECONDS);
+      const lifetime = this.#grantable(user, lifetimeOf(message));
       const port = socket.address().port;
       // node-turn's own listener on the socket throws on an empty datagram: it is given a face without events.
       const face = { address: () => ({ address: config.relayAddress, port }), on: () => undefined };
@@ -315,13 +320,14 @@ export class TurnEngine {
     if (relay === null) {
       return;
     }
-    const lifetime = lifetimeOf(message);
+    const asked = lifetimeOf(message);
+    const lifetime = asked === 0 ? 0 : this.#grantable(relay.allocation.user, asked);
     if (lifetime === 0) {
       this.#release(relay);
     } else {
-      this.#schedule(relay, Math.max(lifetime, DEFAULT_LIFETIME_SECONDS));
+      this.#schedule(relay, lifetime);
     }
-    reply.addAttribute('lifetime', lifetime === 0 ? 0 : Math.max(lifetime, DEFAULT_LIFETIME_SECONDS));
+    reply.addAttribute('lifetime', lifetime);
     accept(reply);
   }
 
@@ -409,6 +415,12 @@ export class TurnEngine {
       return null;
     }
     return relay;
+  }
+
+  /** At least the default, unless the allocation must end before. In seconds. */
+  #grantable(user: User, askedSeconds: number): number {
+    const leftSeconds = Math.ceil((allocationEndMs(user) - this.#options.now()) / 1000);
+    return Math.max(0, Math.min(Math.max(askedSeconds, DEFAULT_LIFETIME_SECONDS), leftSeconds));
   }
 
   #schedule(relay: RelayedAllocation, lifetimeSeconds: number): void {
