@@ -11,16 +11,12 @@ import { launchBrowser } from '../e2e/harness.ts';
 import { measureCpu } from './cpu.ts';
 import { type Figure, formatFigures, type SectionResult } from './figures.ts';
 import { measureJoin } from './join.ts';
-import { watchOthers } from './process-tree.ts';
 import { measureRoom } from './room.ts';
 import { measureIdle, measureSignalling } from './signalling.ts';
 import { measureWeight } from './weight.ts';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
-
-/** What other programs may use without being worth a word: a system at rest. */
-const BUSY_CORES = 0.1;
 
 type Section = (origin: string) => Promise<SectionResult>;
 
@@ -51,14 +47,7 @@ async function run(names: readonly string[]): Promise<void> {
   try {
     for (const name of names) {
       complain(`Measuring ${name} ...`);
-      const others = watchOthers();
       const result = await SECTIONS.get(name)?.(parley.url);
-      const cores = others();
-      if (cores > BUSY_CORES) {
-        notes.push(
-          `While ${name} was measured, other programs used ${cores.toFixed(2)} cores: measure again.`,
-        );
-      }
       figures.push(...(result?.figures ?? []));
       notes.push(...(result?.notes ?? []));
     }

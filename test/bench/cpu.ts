@@ -93,7 +93,7 @@ export async function measureCpu(origin: string): Promise<SectionResult> {
         return await observe(group, processes);
       }),
     );
-  const results = await alternate(ROUNDS, ours, floor);
+  const results = await alternate('CPU', ROUNDS, ours, floor);
   const work = (loads: readonly Load[]) => {
     const sizes = [...new Set(loads.map(({ size }) => size))].join(' or ');
     return `${formatNumber(median(loads.map(({ frameRate }) => frameRate)))} frames a second of ${sizes}`;
@@ -109,6 +109,7 @@ export async function measureCpu(origin: string): Promise<SectionResult> {
       },
     ],
     notes: [
+      ...results.notes,
       `CPU: the twelve links decoded ${work(results.ours)} with ours, ${work(results.floor)} on the floor; ` +
         `a page of ours draws ${boxes[0]?.length ?? 0} pictures.`,
     ],

@@ -194,11 +194,13 @@ export async function measureJoin(browser: Browser, origin: string): Promise<Sec
   await oursOfTwo(browser, origin);
   await floorOfTwo(browser, origin);
   const two = await alternate(
+    'Join, two people',
     ROUNDS_OF_TWO,
     () => oursOfTwo(browser, origin),
     () => floorOfTwo(browser, origin),
   );
   const four = await alternate(
+    'Join, four people',
     ROUNDS_OF_FOUR,
     () => oursOfFour(browser, origin),
     () => floorOfFour(browser, origin),
@@ -223,6 +225,8 @@ export async function measureJoin(browser: Browser, origin: string): Promise<Sec
   return {
     figures,
     notes: [
+      ...two.notes,
+      ...four.notes,
       `Two people, phase by phase (640x480):\n${phaseTable(PHASES_OF_TWO, two.ours, two.floor)}`,
       `Four people at once, first and last of each phase (640x480):\n${phaseTable(PHASES_OF_FOUR, four.ours, four.floor)}`,
     ],

@@ -9,6 +9,8 @@ const TICKS_PER_SECOND = 100;
 interface ProcessStat {
   readonly pid: number;
   readonly parent: number;
+  readonly ownTicks: number;
+  /** With what its children had used when they ended. */
   readonly cpuTicks: number;
 }
 
@@ -23,7 +25,8 @@ function readStat(pid: number): ProcessStat | null {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const field = (number: number) => Number(fields[number - 3]);
   // 14 and 15 are the process's own time; 16 and 17 that of its children that ended and were waited for.
-  return { pid, parent: field(4), cpuTicks: field(14) + field(15) + field(16) + field(17) };
+  const ownTicks = field(14) + field(15);
+  return { pid, parent: field(4), ownTicks, cpuTicks: ownTicks + field(16) + field(17) };
 }
 
 function readAll(): ProcessStat[] {
@@ -46,17 +49,38 @@ function machineCpuSeconds(): number {
   return (user + nice + system + irq + softirq + steal) / TICKS_PER_SECOND;
 }
 
-/** From now on: cores used by processes that neither this one nor any of its descendants is, on average. */
+/** How often `watchOthers` looks: what ends between two looks is taken for somebody else's since the last. */
+const LOOK_MS = 500;
+
+/**
+ * From now on: cores used, on average, by processes that are neither this one nor started by it. To be called once.
+ */
 export function watchOthers(): () => number {
-  const others = () => machineCpuSeconds() - cpuSeconds(new Set([process.pid]));
-  const before = others();
+  const roots = new Set([process.pid]);
+  let seen = new Map<number, number>();
+  let machine = machineCpuSeconds();
+  let othersSeconds = 0;
+  const look = () => {
+    const now = new Map(descendants(readAll(), roots).map(({ pid, ownTicks }) => [pid, ownTicks]));
+    const machineNow = machineCpuSeconds();
+    let ownTicks = 0;
+    for (const [pid, ticks] of now) ownTicks += ticks - (seen.get(pid) ?? 0);
+    othersSeconds += machineNow - machine - ownTicks / TICKS_PER_SECOND;
+    seen = now;
+    machine = machineNow;
+  };
+  look();
+  othersSeconds = 0;
   const beganMs = performance.now();
-  return () => Math.max(0, ((others() - before) * 1000) / (performance.now() - beganMs));
+  const timer = setInterval(look, LOOK_MS);
+  return () => {
+    clearInterval(timer);
+    look();
+    return Math.max(0, (othersSeconds * 1000) / (performance.now() - beganMs));
+  };
 }
 
-/** CPU seconds, user and system, that `roots` and all their descendants have used since they began. */
-export function cpuSeconds(roots: ReadonlySet<number>): number {
-  const all = readAll();
+function descendants(all: readonly ProcessStat[], roots: ReadonlySet<number>): ProcessStat[] {
   const inside = new Set(roots);
   for (let grown = true; grown; ) {
     grown = false;
@@ -67,7 +91,11 @@ export function cpuSeconds(roots: ReadonlySet<number>): number {
       }
     }
   }
-  return (
-    all.reduce((sum, { pid, cpuTicks }) => (inside.has(pid) ? sum + cpuTicks : sum), 0) / TICKS_PER_SECOND
-  );
+  return all.filter(({ pid }) => inside.has(pid));
+}
+
+/** CPU seconds, user and system, that `roots` and all their descendants have used since they began. */
+export function cpuSeconds(roots: ReadonlySet<number>): number {
+  const ticks = descendants(readAll(), roots).reduce((sum, { cpuTicks }) => sum + cpuTicks, 0);
+  return ticks / TICKS_PER_SECOND;
 }

@@ -153,6 +153,7 @@ export async function measureRoom(): Promise<SectionResult> {
     const processes = new Set([...ownChildren()].filter((pid) => !before.has(pid)));
     const url = server.url.replace('http', 'ws');
     const results = await alternate(
+      'Room',
       ROUNDS,
       () => sample(roomPaths(url), processes),
       () => sample(echoPaths(url), processes),
@@ -180,6 +181,7 @@ export async function measureRoom(): Promise<SectionResult> {
         figure('through the room, one at a time', 'ms', ({ latencyMs }) => latencyMs, null),
       ],
       notes: [
+        ...results.notes,
         `Room: frames of ${DATA_CHARS} characters; workerd used ${cpu(results.ours)} of a core for the room and ` +
           `${cpu(results.floor)} for the echo while it was flooded.`,
       ],

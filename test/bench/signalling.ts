@@ -68,6 +68,7 @@ function floor(browser: Browser, origin: string): Promise<Spent> {
 /** Bytes for each person of a call of two, sent and received together; the dearer person of each round counts. */
 export async function measureSignalling(browser: Browser, origin: string): Promise<SectionResult> {
   const results = await alternate(
+    'Signalling',
     ROUNDS,
     () => ours(browser, origin),
     () => floor(browser, origin),
@@ -85,6 +86,7 @@ export async function measureSignalling(browser: Browser, origin: string): Promi
       },
     ],
     notes: [
+      ...results.notes,
       `Signalling: payloads of all messages, sent and received; the upgrade's headers are ${handshake} bytes more. ` +
         `The second person's messages, in bytes: ${results.ours[0]?.listing.join(', ') ?? ''}.`,
     ],
