@@ -6,6 +6,7 @@ import { useStage } from './stage.ts';
 
 /** What a busy machine may need. */
 const PATIENTLY = { timeout: 15_000 };
+
 // The second of Chromium's fake cameras measures depth and gives no picture to send; the third does.
 const stage = useStage({ turn: false }, ['--use-fake-device-for-media-stream=device-count=3']);
 let reluctant: Browser;

@@ -9,6 +9,7 @@ import { useStage } from './stage.ts';
 
 /** What a busy machine may need. */
 const PATIENTLY = { timeout: 15_000 };
+
 const stage = useStage({ turn: false, capacity: 2 });
 
 const tiles = (person: Person) => person.page.locator('.stage').getByRole('group').count();
