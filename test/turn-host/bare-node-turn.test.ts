@@ -1,0 +1,166 @@
+/**
+ * What node-turn 0.0.6 does as shipped. relay.test.ts shows each point corrected, with the same client and the same
+ * checks; here is shown that those checks fail on the bare engine.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { claimPort } from '../../scripts/lib/ports.ts';
+import {
+  Attr,
+  encode,
+  isSigned,
+  openClient,
+  readXorAddress,
+  type TurnClient,
+  Type,
+  udpTransport,
+  uint32,
+} from './client.ts';
+
+const PROGRAM = new URL('./bare-node-turn.ts', import.meta.url).pathname;
+/** How long no answer counts as none; what does answer does so within a millisecond or two. */
+const SILENCE_MS = 400;
+
+let engine: ChildProcess;
+let port: number;
+let clients: TurnClient[];
+
+beforeEach(async () => {
+  clients = [];
+  port = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
+  engine = spawn(process.execPath, [PROGRAM, String(port)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  await once(engine.stdout ?? engine, 'data');
+});
+
+afterEach(async () => {
+  for (const client of clients) {
+    client.close();
+  }
+  if (engine.exitCode === null) {
+    engine.kill('SIGKILL');
+    await once(engine, 'exit');
+  }
+});
+
+async function client(username = 'peer', password = 'secret'): Promise<TurnClient> {
+  const made = await openClient(port, username, password);
+  clients.push(made);
+  return made;
+}
+
+it('accepts the user `constructor`, who is in no list', async () => {
+  const intruder = await client('constructor', String(Object));
+  await expect(intruder.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+});
+
+it('accepts the nonce `constructor`, and one given to another 5-tuple', async () => {
+  for (const nonce of ['constructor', null]) {
+    const giver = await client();
+    await giver.challenge();
+    const one = await client();
+    one.nonce = nonce === null ? giver.nonce : Buffer.from(nonce);
+    expect((await one.request(Type.allocate, [udpTransport])).errorCode).toBe(0);
+  }
+});
+
+it.each([['a lifetime', [[Attr.lifetime, uint32(700)]]] as const, ['no lifetime', []] as const])(
+  'answers Refresh that names %s with lifetime 0, and ends the allocation',
+  async (_name, attributes) => {
+    const one = await client();
+    await one.allocate();
+    const answer = await one.request(Type.refresh, attributes);
+    expect([answer.errorCode, answer.attributes.get(Attr.lifetime)?.readUInt32BE(0)]).toEqual([0, 0]);
+    await expect.poll(async () => (await one.request(Type.refresh, [])).errorCode).toBe(437);
+  },
+);
+
+it('does not sign its answer to ChannelBind', async () => {
+  const one = await client();
+  const two = await client();
+  await one.allocate();
+  const bound = await one.bindChannel(0x4001, await two.allocate());
+  expect([bound.errorCode, isSigned(bound, one.key)]).toEqual([0, false]);
+});
+
+it('does not read ChannelData from its clients', async () => {
+  const one = await client();
+  const two = await client();
+  const at1 = await one.allocate();
+  await one.bindChannel(0x4001, await two.allocate());
+  await two.permit(at1);
+  one.sendOnChannel(0x4001, Buffer.from('over'));
+  expect(await two.receive(() => true, SILENCE_MS)).toBeNull();
+});
+
+it('does not sign errors of authenticated requests', async () => {
+  const one = await client();
+  await one.challenge();
+  const answer = await one.request(Type.allocate, [[Attr.transport, Buffer.from([6, 0, 0, 0])]]);
+  expect([answer.errorCode, isSigned(answer, one.key)]).toEqual([442, false]);
+});
+
+it('does not answer a request with an attribute unknown to it, optional or required', async () => {
+  const one = await client();
+  await one.challenge();
+  for (const type of [0xc057, 0x7f01]) {
+    one.sendRaw(one.signed(Type.allocate, [udpTransport, [type, uint32(7)]]));
+    expect(await one.receive(() => true, SILENCE_MS)).toBeNull();
+  }
+});
+
+it('opens a second port for a retransmitted Allocate', async () => {
+  const one = await client();
+  await one.challenge();
+  const packet = one.signed(Type.allocate, [udpTransport]);
+  const answers = [await one.exchange(packet), await one.exchange(packet)];
+  const ports = answers.map(({ attributes }) => {
+    const relayed = attributes.get(Attr.relayed);
+    return relayed && readXorAddress(relayed).port;
+  });
+  expect(new Set(ports).size).toBe(2);
+});
+
+it('keeps the port of a released allocation', async () => {
+  const one = await client();
+  const relayed = await one.allocate();
+  await one.request(Type.refresh, [[Attr.lifetime, uint32(0)]]);
+  const again = createSocket('udp4').bind({ port: relayed.port, address: '127.0.0.1', exclusive: true });
+  await expect(once(again, 'listening')).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  again.close();
+});
+
+it.each(['127.0.0.2', '169.254.169.254', '10.0.0.1', '255.255.255.255'])(
+  'permits the peer %s',
+  async (ip) => {
+    const one = await client();
+    await one.allocate();
+    expect((await one.permit({ ip, port: 5000 })).errorCode).toBe(0);
+  },
+);
+
+it('lets one user have any number of allocations', async () => {
+  const group = await Promise.all(Array.from({ length: 18 }, () => client()));
+  const made = await Promise.all(group.map((each) => each.allocate()));
+  expect(new Set(made.map((relayed) => relayed.port)).size).toBe(18);
+});
+
+it('answers a response', async () => {
+  const one = await client();
+  one.sendRaw(encode(0x0104, randomBytes(12), []));
+  expect(await one.receive(() => true)).not.toBeNull();
+});
+
+it('is ended by an empty datagram on a relayed port', async () => {
+  const one = await client();
+  const relayed = await one.allocate();
+  const peer = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(peer, 'listening');
+  await one.permit({ ip: '127.0.0.1', port: peer.address().port });
+  const exit = once(engine, 'exit');
+  peer.send(Buffer.alloc(0), relayed.port, relayed.ip);
+  expect(await exit).not.toEqual([0, null]);
+  peer.close();
+});
