@@ -3,7 +3,7 @@
  * an Error whose message names the variable and never its value.
  */
 
-import { type IceServer, MAX_ICE_SERVERS_CHARS } from '../rooms/protocol/index.ts';
+import { type IceServer, MAX_CAPACITY, MAX_ICE_SERVERS_CHARS } from '../rooms/protocol/index.ts';
 
 /** What wrangler.toml, the dashboard or the local server sets. */
 export interface Variables {
@@ -61,7 +61,7 @@ export function readSettings(variables: Variables): Settings {
     turn: turnUrls.length > 0 && secret !== undefined ? { urls: turnUrls, secret } : null,
     ticketKey,
     credentialTtlSeconds: whole('CREDENTIAL_TTL_SECONDS', variables.CREDENTIAL_TTL_SECONDS, 3600, 10, 43_200),
-    capacity: whole('ROOM_CAPACITY', variables.ROOM_CAPACITY, 8, 2, 64),
+    capacity: whole('ROOM_CAPACITY', variables.ROOM_CAPACITY, 8, 2, MAX_CAPACITY),
   };
 }
 

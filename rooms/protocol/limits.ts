@@ -44,7 +44,7 @@ export const MAX_ROOM_HELLO_CHARS = 10 * 1024;
 export const MAX_ICE_SERVERS_CHARS = 3 * 1024;
 
 /** Most people in a room, whatever an operator configures. */
-export const MAX_CAPACITY = 64;
+export const MAX_CAPACITY = 32;
 
 /** Caps on what a `welcome` may carry in `iceServers`. */
 export const MAX_ICE_SERVERS = 16;
