@@ -25,7 +25,8 @@ const DEFAULT_LIFETIME_SECONDS = 600;
 const MAX_LIFETIME_SECONDS = 3600;
 /** Ports found taken by other programs before an Allocate is given up. */
 const PORT_ATTEMPTS = 64;
-const MAX_ALLOCATIONS_PER_USER = 16;
+/** A full room's links from a client with two network interfaces, and as many again while all of them restart ICE. */
+const MAX_ALLOCATIONS_PER_USER = 64;
 const SOFTWARE = 'Parley';
 const SERVED_METHODS: ReadonlySet<number> = new Set([
   Method.allocate,
