@@ -26,6 +26,7 @@ export interface CallMaterial {
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
+const REFRESH_MS = 16;
 /** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
 const TICK_MS = 15_000;
 const SLEEP_GAP_MS = 90_000;
@@ -39,7 +40,7 @@ const START: CallSnapshot = {
 };
 
 export function createCall(
-  material: Promise<CallMaterial>,
+  material: CallMaterial | Promise<CallMaterial>,
   options: Omit<CallOptions, 'secret' | 'password'>,
 ): Call {
   const scope = new Scope();
@@ -47,8 +48,18 @@ export function createCall(
   const subject = createSubject<CallSnapshot>(START);
   let mesh: Mesh | null = null;
   let signaling: Signaling | null = null;
+  let refreshTimer: ReturnType<typeof setTimeout> | null = null;
 
+  /**
+   * Screens are drawn from snapshots, and drawing takes longer than anything the engine does: it is told once a frame at
+   * most, after the engine's own work, so that a join never waits for its picture.
+   */
   function refresh(): void {
+    refreshTimer ??= setTimeout(publish, REFRESH_MS);
+  }
+
+  function publish(): void {
+    refreshTimer = null;
     const before = subject.snapshot();
     if (!mesh || !signaling || before.phase === 'ended') return;
     const { state, endCode } = signaling.snapshot();
@@ -57,7 +68,7 @@ export function createCall(
       return;
     }
     subject.set({
-      phase: before.phase === 'joined' || state === 'connected' ? 'joined' : 'joining',
+      phase: mesh.isWelcomed() ? 'joined' : 'joining',
       server: state,
       endCode: null,
       strangers: mesh.strangers(),
@@ -72,8 +83,8 @@ export function createCall(
     scope.close();
   }
 
-  async function start(): Promise<void> {
-    const { keys, identity, certificate, fingerprint } = await material;
+  function start({ keys, identity, certificate, fingerprint }: CallMaterial): void {
+    if (signal.aborted) return;
     const hello: Hello = {
       version: 1,
       publicKey: identity.publicKey,
@@ -82,9 +93,7 @@ export function createCall(
       name: cleanName(options.name),
       capabilities: 0,
     };
-    const sealed = await sealHello(keys, hello);
-    if (signal.aborted) return;
-
+    const sealed = sealHello(keys, hello);
     const room = createSignaling({ url: roomUrl(), roomId: keys.roomId, hello: () => sealed });
     signaling = room;
     const people = createMesh({
@@ -127,7 +136,12 @@ export function createCall(
     refresh();
   }
 
-  void start().catch(() => end('failed'));
+  scope.onClose(() => {
+    if (refreshTimer !== null) clearTimeout(refreshTimer);
+  });
+  // At once if it can be: what follows Join in the same task is the drawing of the call, and the socket opens meanwhile.
+  if (material instanceof Promise) material.then(start).catch(() => end('failed'));
+  else start(material);
   const reporter = createReporter();
 
   return {

@@ -40,6 +40,8 @@ export interface Mesh {
   handle(event: SignalingEvent): void;
   setTracks(tracks: LocalTracks): void;
   peers(): readonly PeerSnapshot[];
+  /** Whether a welcome was taken in, and with it who was there before. */
+  isWelcomed(): boolean;
   /** Listed ids whose hello the room's keys do not open. */
   strangers(): number;
   member(key: string): Member | undefined;
@@ -67,6 +69,7 @@ export function createMesh(options: MeshOptions): Mesh {
   let chain: Promise<void> = Promise.resolve();
   let pending = 0;
   let hellos = 0;
+  let welcomed = false;
 
   const context: MemberContext = {
     scope,
@@ -156,6 +159,7 @@ export function createMesh(options: MeshOptions): Mesh {
           for (const id of member.ids()) if (!listed.has(id)) member.unlisted(id);
         }
         await Promise.all(event.peers.map(list));
+        welcomed = true;
         options.changed();
         return;
       }
@@ -191,6 +195,7 @@ export function createMesh(options: MeshOptions): Mesh {
     },
     peers: () =>
       [...members.values()].filter((member) => member.isPresent()).map((member) => member.snapshot()),
+    isWelcomed: () => welcomed,
     strangers: () => strangers.size,
     member: (key) => members.get(key),
     nudge() {

@@ -4,7 +4,7 @@
  * ladder of recovery: it reports what happens and does what it is told.
  */
 import { type ControlFrame, decodeControl, encodeControl } from '../wire/control.ts';
-import { preferredCodecs } from './codecs.ts';
+import { codecsFor } from './codecs.ts';
 import { inspectDescription } from './description.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
 import type { Scope } from './scope.ts';
@@ -79,6 +79,8 @@ export interface PeerLink {
 const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
+/** Asking the browser about a link stops its threads for a moment; nothing is asked while its first frames are due. */
+const CALM_MS = 1_000;
 /** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
 const MAX_WAITING_FRAMES = 128;
 /** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
@@ -93,12 +95,15 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
   let ended = false;
+  let calmAtMs = 0;
+  let routeTimer: ReturnType<typeof setTimeout> | null = null;
 
   const control = pc.createDataChannel('control', { negotiated: true, id: CONTROL_CHANNEL_ID });
   control.binaryType = 'arraybuffer';
 
   scope.onClose(() => {
     ended = true;
+    if (routeTimer !== null) clearTimeout(routeTimer);
     control.close();
     pc.close();
   });
@@ -131,8 +136,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   function adopt(list: readonly RTCRtpTransceiver[]): void {
     transceivers = list;
     for (const transceiver of list) {
-      const capabilities = RTCRtpReceiver.getCapabilities(transceiver.receiver.track.kind);
-      if (capabilities) transceiver.setCodecPreferences(preferredCodecs(capabilities.codecs));
+      const codecs = codecsFor(transceiver.receiver.track.kind);
+      if (codecs) transceiver.setCodecPreferences(codecs);
     }
     for (const index of [MICROPHONE, CAMERA]) {
       const track = list[index]?.receiver.track;
@@ -224,8 +229,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       }
       peerConfirmed = true;
       announceMedia();
+      calmAtMs = performance.now() + CALM_MS;
       events.confirmed();
-      void reportRoute();
+      reportRouteSoon();
       return;
     }
     switch (frame.kind) {
@@ -246,6 +252,11 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     }
   }
 
+  function reportRouteSoon(): void {
+    if (routeTimer !== null) clearTimeout(routeTimer);
+    routeTimer = setTimeout(reportRoute, CALM_MS);
+  }
+
   async function reportRoute(): Promise<void> {
     const report = await pc.getStats().catch(() => null);
     if (!report || signal.aborted) return;
@@ -257,7 +268,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     'connectionstatechange',
     () => {
       events.stateChanged(pc.connectionState);
-      if (pc.connectionState === 'connected') void reportRoute();
+      if (pc.connectionState === 'connected' && peerConfirmed) reportRouteSoon();
     },
     { signal },
   );
@@ -288,6 +299,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     },
     probe: announceMedia,
     level() {
+      if (!peerConfirmed || performance.now() < calmAtMs) return 0;
       const source = transceivers[MICROPHONE]?.receiver.getSynchronizationSources()[0];
       return source?.audioLevel ?? 0;
     },

@@ -39,9 +39,14 @@ async function fingerprintFromOffer(certificate: RTCCertificate): Promise<string
 
 /** Starts the preparation at once. `password` is '' for none. */
 export function prepareCall(secret: Uint8Array<ArrayBuffer>, password: string): PreparedCall {
-  const material = prepareMaterial(secret, password);
-  // The failure belongs to whoever joins; a preparation that is discarded may fail unheard.
-  material.catch(() => undefined);
+  let material: CallMaterial | Promise<CallMaterial> = prepareMaterial(secret, password);
+  material.then(
+    (made) => {
+      material = made;
+    },
+    // The failure belongs to whoever joins; a preparation that is discarded may fail unheard.
+    () => undefined,
+  );
   return {
     join: (options) => createCall(material, options),
     discard: () => undefined,

@@ -53,8 +53,8 @@ export interface SignalingOptions {
   /** ws: or wss: URL of the room endpoint; the room id is not part of it. */
   readonly url: string;
   readonly roomId: string;
-  /** The sealed hello of this join; asked for at every `join`, always the same. */
-  readonly hello: () => string;
+  /** The sealed hello of this join; asked for at every `join`, always the same. May still be on its way to be sealed. */
+  readonly hello: () => string | Promise<string>;
   readonly createSocket?: (url: string, protocols: string[]) => SignalingSocket;
   readonly clock?: SignalingClock;
   /** Uniform in [0, 1). */
@@ -209,8 +209,13 @@ export function createSignaling(options: SignalingOptions): Signaling {
   }
 
   function join(attempt: Attempt, claim: Resume | null): void {
-    const message = { kind: 'join', v: PROTOCOL_VERSION, hello: options.hello() } as const;
-    transmit(attempt, claim === null ? message : { ...message, resume: claim });
+    const send = (sealed: string) => {
+      const message = { kind: 'join', v: PROTOCOL_VERSION, hello: sealed } as const;
+      if (current === attempt) transmit(attempt, claim === null ? message : { ...message, resume: claim });
+    };
+    const hello = options.hello();
+    if (typeof hello === 'string') send(hello);
+    else hello.then(send, () => lose(attempt));
     welcomeTimer.set(WELCOME_TIMEOUT_MS, () => lose(attempt));
   }
 

@@ -95,6 +95,11 @@ export function derivePair(options: PairOptions): Promise<PairKeys | null> {
 async function derive(options: PairOptions): Promise<PairKeys | null> {
   const subtle = crypto.subtle;
   const curve = { name: 'ECDH', namedCurve: 'P-256' };
+  const ownIsFirst = compareBytes(options.ownHelloBytes, options.peerHelloBytes) < 0;
+  const transcript = ownIsFirst
+    ? concat(options.ownHelloBytes, options.peerHelloBytes)
+    : concat(options.peerHelloBytes, options.ownHelloBytes);
+  const salting = subtle.digest('SHA-256', transcript);
   let shared: ArrayBuffer;
   try {
     // Import checks that the point is on the curve (SP 800-56A s5.6.2.3.4); P-256 has no small subgroups.
@@ -103,11 +108,7 @@ async function derive(options: PairOptions): Promise<PairKeys | null> {
   } catch {
     return null;
   }
-  const ownIsFirst = compareBytes(options.ownHelloBytes, options.peerHelloBytes) < 0;
-  const transcript = ownIsFirst
-    ? concat(options.ownHelloBytes, options.peerHelloBytes)
-    : concat(options.peerHelloBytes, options.ownHelloBytes);
-  const salt = await subtle.digest('SHA-256', transcript);
+  const salt = await salting;
   const input = concat(new Uint8Array(shared), options.psk);
   const master = await subtle.importKey('raw', input, 'HKDF', false, ['deriveKey']);
   const parameters = (label: string) => ({ name: 'HKDF', hash: 'SHA-256', salt, info: utf8(label) });
@@ -116,9 +117,12 @@ async function derive(options: PairOptions): Promise<PairKeys | null> {
   // A is the member whose hello sorts first; each direction has its key, so nothing sent can be played back.
   const sendLabel = ownIsFirst ? 'signal A>B' : 'signal B>A';
   const receiveLabel = ownIsFirst ? 'signal B>A' : 'signal A>B';
-  const sendKey = await subtle.deriveKey(parameters(sendLabel), master, aes, false, ['encrypt']);
-  const receiveKey = await subtle.deriveKey(parameters(receiveLabel), master, aes, false, ['decrypt']);
-  const confirmKey = await subtle.deriveKey(parameters('confirm'), master, hmac, false, ['sign', 'verify']);
+  // Side by side: every link of a join waits for this.
+  const [sendKey, receiveKey, confirmKey] = await Promise.all([
+    subtle.deriveKey(parameters(sendLabel), master, aes, false, ['encrypt']),
+    subtle.deriveKey(parameters(receiveLabel), master, aes, false, ['decrypt']),
+    subtle.deriveKey(parameters('confirm'), master, hmac, false, ['sign', 'verify']),
+  ]);
   return {
     seal: createSealer(sendKey, options.roomId),
     open: createOpener(receiveKey, options.roomId),

@@ -8,7 +8,17 @@ import Users from 'lucide-solid/icons/users';
 import Video from 'lucide-solid/icons/video';
 import VideoOff from 'lucide-solid/icons/video-off';
 import X from 'lucide-solid/icons/x';
-import { Switch as Choose, createSignal, For, type JSX, Match, Show } from 'solid-js';
+import {
+  type Accessor,
+  Switch as Choose,
+  createEffect,
+  createSignal,
+  For,
+  type JSX,
+  Match,
+  onCleanup,
+  Show,
+} from 'solid-js';
 import type { AppModel, CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
@@ -29,6 +39,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
   const [people, setPeople] = createSignal(false);
   const [open, setOpen] = createSignal<'none' | 'invite' | 'more'>('none');
   const close = () => setOpen('none');
+  const alone = createAlone(props.model);
   const media = () => props.model.media;
   createShortcuts({
     enabled: props.app.shortcuts,
@@ -44,11 +55,11 @@ function Running(props: { app: AppModel; model: CallModel }) {
       </ScreenHeading>
       <header class="call-head">
         <SafetyLine />
-        <Notices model={props.model} />
+        <Notices model={props.model} alone={alone()} />
       </header>
       <div class="call-body">
         <div class="call-main">
-          <Situation model={props.model} />
+          <Situation model={props.model} alone={alone()} />
           <Stage model={props.model} />
         </div>
         <Show when={people()}>
@@ -186,8 +197,8 @@ function moveFocus(event: KeyboardEvent & { currentTarget: HTMLElement }) {
   event.preventDefault();
 }
 
-function Notices(props: { model: CallModel }) {
-  const situation = () => situationTitle(props.model);
+function Notices(props: { model: CallModel; alone: boolean }) {
+  const situation = () => situationTitle(props.model, props.alone);
   const own = () =>
     props.model.media.source('microphone').status === 'on'
       ? 'Your microphone is on'
@@ -213,21 +224,39 @@ function Notices(props: { model: CallModel }) {
   );
 }
 
+/** Others who press Join at the same moment are a fraction of a second away; an invitation is not worth showing till then. */
+const ALONE_AFTER_MS = 500;
+
+/** Whether nobody has been here for a while. */
+function createAlone(model: CallModel): Accessor<boolean> {
+  const [alone, setAlone] = createSignal(false);
+  createEffect(() => {
+    if (model.view.phase !== 'joined' || model.view.peers.length > 0 || model.view.strangers > 0) {
+      setAlone(false);
+      return;
+    }
+    const timer = setTimeout(() => setAlone(true), ALONE_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+  return alone;
+}
+
 /** The title of the card that `Situation` shows; '' where it shows none. */
-function situationTitle(model: CallModel): string {
+function situationTitle(model: CallModel, alone: boolean): string {
   const { phase, server, peers, strangers } = model.view;
-  if (phase === 'joining') return server === 'away' ? 'The server cannot be reached' : 'Joining';
+  if (phase === 'joining' && server === 'away') return 'The server cannot be reached';
   if (peers.length > 0) return '';
+  if (!alone && strangers === 0) return 'Joining';
   return strangers > 0 ? 'Your key does not open this room' : 'Nobody else is here yet';
 }
 
 /** What stands between this person and the others, in order of what matters most. */
-function Situation(props: { model: CallModel }) {
+function Situation(props: { model: CallModel; alone: boolean }) {
   const view = () => props.model.view;
   const unreachable = () => view().peers.filter((peer) => peer.state === 'unreachable');
   const connecting = () => view().peers.filter((peer) => peer.state === 'connecting');
   const nobody = () => view().peers.length === 0;
-  const title = () => situationTitle(props.model);
+  const title = () => situationTitle(props.model, props.alone);
   return (
     <div class="situation">
       <SourceStrip model={props.model} kind="microphone" />
@@ -241,11 +270,6 @@ function Situation(props: { model: CallModel }) {
             </button>
           </Card>
         </Match>
-        <Match when={view().phase === 'joining'}>
-          <Card title={title()}>
-            <p>Looking for the others.</p>
-          </Card>
-        </Match>
         <Match when={nobody() && view().strangers > 0}>
           <Card title={title()} tone="warn">
             <p>
@@ -255,6 +279,11 @@ function Situation(props: { model: CallModel }) {
             <button type="button" onClick={() => props.model.toLobby()}>
               Change the password
             </button>
+          </Card>
+        </Match>
+        <Match when={nobody() && !props.alone}>
+          <Card title={title()}>
+            <p>Looking for the others.</p>
           </Card>
         </Match>
         <Match when={nobody()}>
