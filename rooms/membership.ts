@@ -61,20 +61,17 @@ export interface MemberSeat {
 
 export type Seat = PendingSeat | MemberSeat;
 
-interface Bucket {
+/** What may still be sent, as of `atMs`. */
+export interface Bucket {
   readonly tokens: number;
   readonly atMs: number;
-}
-
-interface Pace {
-  readonly frames: Bucket;
-  readonly renewals: Bucket;
 }
 
 export interface Membership {
   readonly limits: RoomLimits;
   readonly seats: ReadonlyMap<SocketId, Seat>;
-  readonly paces: ReadonlyMap<SocketId, Pace>;
+  /** Of members who have renewed. */
+  readonly renewals: ReadonlyMap<SocketId, Bucket>;
   readonly nextOrder: number;
 }
 
@@ -87,12 +84,10 @@ export interface Grant {
   readonly expiresAt: number;
 }
 
-export type Offence = 'malformed' | 'oversized' | 'binary' | 'version' | 'ticket';
+export type Offence = 'malformed' | 'binary' | 'version' | 'ticket' | 'pace';
 
 export type MembershipEvent =
   | { readonly type: 'connected'; readonly socket: SocketId; readonly nowMs: number }
-  /** Any frame, before it is read. */
-  | { readonly type: 'frame'; readonly socket: SocketId; readonly nowMs: number }
   | {
       readonly type: 'join';
       readonly socket: SocketId;
@@ -127,10 +122,10 @@ export interface Step {
 
 const OFFENCE_CLOSE: Readonly<Record<Offence, CloseName>> = {
   malformed: 'badMessage',
-  oversized: 'badMessage',
   binary: 'badMessage',
   version: 'version',
   ticket: 'forbidden',
+  pace: 'pace',
 };
 
 /** A room as its surviving seats describe it; empty for a new one. */
@@ -139,7 +134,7 @@ export function restoreMembership(limits: RoomLimits, seats: ReadonlyMap<SocketI
   for (const seat of seats.values()) {
     if (seat.state === 'member') nextOrder = Math.max(nextOrder, seat.order + 1);
   }
-  return { limits, seats, paces: new Map(), nextOrder };
+  return { limits, seats, renewals: new Map(), nextOrder };
 }
 
 /** The id a `join` of this socket would be answered with, so that the shell can mint for it. */
@@ -163,13 +158,19 @@ export function nextSweepMs(state: Membership, pingedAtMs: ReadonlyMap<SocketId,
   return next;
 }
 
+/**
+ * Takes one frame out of a socket's bucket (null: its first), before the frame is read. Null when it came too fast: the
+ * offence `pace`. Apart from the state, whose maps would otherwise be copied for every frame there is.
+ */
+export function chargeFrame(limits: RoomLimits, bucket: Bucket | null, nowMs: number): Bucket | null {
+  return spend(bucket, limits.framesPerSecond, limits.frameBurst, nowMs);
+}
+
 /** One step of the room. Events about sockets without a seat are answered with nothing. */
 export function step(state: Membership, event: MembershipEvent): Step {
   switch (event.type) {
     case 'connected':
       return connected(state, event.socket, event.nowMs);
-    case 'frame':
-      return charge(state, event.socket, 'frames', event.nowMs);
     case 'join':
       return join(state, event);
     case 'signal':
@@ -230,14 +231,14 @@ function renew(state: Membership, event: Extract<MembershipEvent, { type: 'join'
   const { socket, grant, resumes } = event;
   if (resumes !== null && resumes !== seat.peerId) return expel(state, socket, 'badMessage');
   if (grant.peerId !== seat.peerId) throw new Error('The grant is for another id than the seat');
-  const charged = charge(state, socket, 'renewals', event.nowMs);
-  if (!charged.state.seats.has(socket)) return charged;
-  if (event.hello === seat.hello) {
-    return { state: charged.state, effects: [welcome(charged.state, socket, grant)] };
-  }
+  const { renewalsPerSecond, renewalBurst } = state.limits;
+  const bucket = spend(state.renewals.get(socket) ?? null, renewalsPerSecond, renewalBurst, event.nowMs);
+  if (bucket === null) return expel(state, socket, 'pace');
+  const charged: Membership = { ...state, renewals: new Map(state.renewals).set(socket, bucket) };
+  if (event.hello === seat.hello) return { state: charged, effects: [welcome(charged, socket, grant)] };
   if (!helloFits(state, event.hello, seat)) return expel(state, socket, 'full');
   const changed: MemberSeat = { ...seat, hello: event.hello };
-  const next = withSeat(charged.state, socket, changed);
+  const next = withSeat(charged, socket, changed);
   return {
     state: next,
     effects: [
@@ -293,25 +294,10 @@ function sweep(state: Membership, nowMs: number, pingedAtMs: ReadonlyMap<SocketI
   return { state: next, effects };
 }
 
-function charge(state: Membership, socket: SocketId, kind: keyof Pace, nowMs: number): Step {
-  if (!state.seats.has(socket)) return { state, effects: [] };
-  const { limits } = state;
-  const pace = state.paces.get(socket) ?? {
-    frames: { tokens: limits.frameBurst, atMs: nowMs },
-    renewals: { tokens: limits.renewalBurst, atMs: nowMs },
-  };
-  const bucket =
-    kind === 'frames'
-      ? spend(pace.frames, limits.framesPerSecond, limits.frameBurst, nowMs)
-      : spend(pace.renewals, limits.renewalsPerSecond, limits.renewalBurst, nowMs);
-  if (bucket === null) return expel(state, socket, 'pace');
-  const paces = new Map(state.paces).set(socket, { ...pace, [kind]: bucket });
-  return { state: { ...state, paces }, effects: [] };
-}
-
-function spend(bucket: Bucket, perSecond: number, burst: number, nowMs: number): Bucket | null {
-  const elapsedMs = Math.max(0, nowMs - bucket.atMs);
-  const tokens = Math.min(burst, bucket.tokens + (elapsedMs * perSecond) / 1000);
+function spend(bucket: Bucket | null, perSecond: number, burst: number, nowMs: number): Bucket | null {
+  const { tokens: left, atMs } = bucket ?? { tokens: burst, atMs: nowMs };
+  const elapsedMs = Math.max(0, nowMs - atMs);
+  const tokens = Math.min(burst, left + (elapsedMs * perSecond) / 1000);
   return tokens < 1 ? null : { tokens: tokens - 1, atMs: nowMs };
 }
 
@@ -380,8 +366,8 @@ function withSeat(state: Membership, socket: SocketId, seat: Seat): Membership {
 
 function withoutSeat(state: Membership, socket: SocketId): Membership {
   const seats = new Map(state.seats);
-  const paces = new Map(state.paces);
+  const renewals = new Map(state.renewals);
   seats.delete(socket);
-  paces.delete(socket);
-  return { ...state, seats, paces };
+  renewals.delete(socket);
+  return { ...state, seats, renewals };
 }

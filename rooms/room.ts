@@ -7,6 +7,8 @@
 import { DurableObject } from 'cloudflare:workers';
 import { type Attachment, decodeAttachment, encodeAttachment } from './attachment.ts';
 import {
+  type Bucket,
+  chargeFrame,
   DEFAULT_LIMITS,
   type Effect,
   type Membership,
@@ -24,12 +26,12 @@ import {
   type ClientMessage,
   decodeClientMessage,
   encodeMessage,
-  frameBytes,
+  encodeRelayedSignal,
   type IceServer,
-  MAX_FRAME_BYTES,
   PING,
   PONG,
   ROOM_ID_PATTERN,
+  type ServerMessage,
   SUBPROTOCOL,
 } from './protocol/index.ts';
 import { createTickets, freshPeerId, roomTag, type Tickets } from './tickets.ts';
@@ -48,6 +50,8 @@ interface Live {
   readonly socket: WebSocket;
   /** Frames whose turn has not come because an earlier one of the same socket still awaits a key. */
   queue: Promise<void> | null;
+  /** Null before the first frame. */
+  pace: Bucket | null;
 }
 
 export abstract class Room<E> extends DurableObject<E> {
@@ -101,21 +105,27 @@ export abstract class Room<E> extends DurableObject<E> {
     });
   }
 
-  override async webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): Promise<void> {
+  // Not async: a signal, which awaits nothing, is done when this returns, and the runtime has no promise to wait for.
+  override webSocketMessage(socket: WebSocket, frame: string | ArrayBuffer): void | Promise<void> {
     const live = this.live(socket);
-    if (live === null) return;
+    if (live === null) return undefined;
     // Charged on arrival, so that the burst also bounds what can wait in the queue.
-    this.apply({ type: 'frame', socket: live.id, nowMs: Date.now() });
+    const pace = chargeFrame(this.state().limits, live.pace, Date.now());
+    if (pace === null) {
+      this.apply({ type: 'offence', socket: live.id, offence: 'pace' });
+      return undefined;
+    }
+    live.pace = pace;
     const work =
       live.queue === null ? this.receive(live, frame) : live.queue.then(() => this.receive(live, frame));
-    if (work === undefined) return;
-    const queue = Promise.resolve(work)
+    if (work === undefined) return undefined;
+    const queue = work
       .catch((error: unknown) => this.fail(live, error))
       .then(() => {
         if (live.queue === queue) live.queue = null;
       });
     live.queue = queue;
-    await queue;
+    return queue;
   }
 
   override webSocketClose(socket: WebSocket): void {
@@ -138,10 +148,6 @@ export abstract class Room<E> extends DurableObject<E> {
     if (!this.state().seats.has(live.id)) return undefined;
     if (typeof frame !== 'string') {
       this.apply({ type: 'offence', socket: live.id, offence: 'binary' });
-      return undefined;
-    }
-    if (frame.length > MAX_FRAME_BYTES || frameBytes(frame) > MAX_FRAME_BYTES) {
-      this.apply({ type: 'offence', socket: live.id, offence: 'oversized' });
       return undefined;
     }
     const decoded = decodeClientMessage(frame);
@@ -236,7 +242,7 @@ export abstract class Room<E> extends DurableObject<E> {
   private perform(effect: Effect): void {
     switch (effect.type) {
       case 'send': {
-        const text = encodeMessage(effect.message);
+        const text = encode(effect.message);
         for (const id of effect.sockets) this.send(id, text);
         return;
       }
@@ -297,7 +303,7 @@ export abstract class Room<E> extends DurableObject<E> {
   }
 
   private adopt(socket: WebSocket): Live {
-    const live: Live = { id: this.nextSocketId++, socket, queue: null };
+    const live: Live = { id: this.nextSocketId++, socket, queue: null, pace: null };
     this.bySocket.set(socket, live);
     this.byId.set(live.id, live);
     return live;
@@ -307,4 +313,9 @@ export abstract class Room<E> extends DurableObject<E> {
     this.bySocket.delete(live.socket);
     this.byId.delete(live.id);
   }
+}
+
+// What a signal carries has come through the decoder, its sender's id out of this room.
+function encode(message: ServerMessage): string {
+  return message.kind === 'signal' ? encodeRelayedSignal(message.from, message.data) : encodeMessage(message);
 }

@@ -2,6 +2,8 @@
 
 import { expect, it } from 'vitest';
 import {
+  type Bucket,
+  chargeFrame,
   DEFAULT_LIMITS,
   type Membership,
   type MembershipEvent,
@@ -51,13 +53,29 @@ it('[C1] hellos never outgrow a welcome', () => {
   expect(state.seats.size).toBe(9);
 });
 
-it('[P1] a burst of a hundred passes, the next frame does not', () => {
-  let state = two;
-  for (let n = 0; n < 100; n++) state = run(state, { type: 'frame', socket: 1, nowMs: 0 }).state;
-  expect(state.seats.has(1)).toBe(true);
-  const later = run(state, { type: 'frame', socket: 1, nowMs: 1000 });
-  expect(later.state.seats.has(1)).toBe(true);
-  expect(run(state, { type: 'frame', socket: 1, nowMs: 0 }).effects[0]).toMatchObject({ close: 'pace' });
+it('[P1] a burst of a hundred passes, the next frame does not until there is time for it', () => {
+  let bucket: Bucket | null = null;
+  for (let n = 0; n < 100; n++) {
+    bucket = chargeFrame(DEFAULT_LIMITS, bucket, 0);
+    expect(bucket).not.toBeNull();
+  }
+  expect(chargeFrame(DEFAULT_LIMITS, bucket, 0)).toBeNull();
+  expect(chargeFrame(DEFAULT_LIMITS, bucket, 33)).toBeNull();
+  expect(chargeFrame(DEFAULT_LIMITS, bucket, 34)).not.toBeNull();
+});
+
+it('[P1] silence fills the bucket to its brim and not over it; a clock set back takes nothing', () => {
+  let bucket: Bucket | null = chargeFrame(DEFAULT_LIMITS, null, 10_000);
+  bucket = chargeFrame(DEFAULT_LIMITS, bucket, 90_000);
+  expect(bucket).toEqual({ tokens: 99, atMs: 90_000 });
+  expect(chargeFrame(DEFAULT_LIMITS, bucket, 80_000)).toEqual({ tokens: 98, atMs: 80_000 });
+});
+
+it('[P1] [F2] who came too fast is ended and the others hear it', () => {
+  expect(step(two, { type: 'offence', socket: 1, offence: 'pace' }).effects).toEqual([
+    { type: 'close', socket: 1, close: 'pace' },
+    { type: 'send', sockets: [2], message: { kind: 'peer-left', id: idOf(1) } },
+  ]);
 });
 
 it('[D2] [H1] restored seats keep their order and their deadlines', () => {

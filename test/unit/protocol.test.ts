@@ -1,7 +1,12 @@
 /** The decoder against hostile text. */
 
 import { describe, expect, it } from 'vitest';
-import { decodeClientMessage, decodeServerMessage, encodeMessage } from '../../rooms/protocol/index.ts';
+import {
+  decodeClientMessage,
+  decodeServerMessage,
+  encodeMessage,
+  encodeRelayedSignal,
+} from '../../rooms/protocol/index.ts';
 
 const id = 'AAAAAAAA.AAAAAAAAAAAAAAAA';
 const ticket = 'A'.repeat(43);
@@ -19,6 +24,16 @@ describe('decodeClientMessage', () => {
   it('[F1] refuses keys that do not belong, inherited ones included', () => {
     for (const key of ['__proto__', 'constructor', 'toString', 'x']) {
       const text = `{"kind":"signal","to":"${id}","data":"abcd","${key}":1}`;
+      expect(decodeClientMessage(text)).toMatchObject({ ok: false, close: 'badMessage' });
+    }
+  });
+
+  it('[F1] refuses what stands beyond a missing or inherited key', () => {
+    for (const text of [
+      '{"__proto__":{"kind":"join"}}',
+      '{"kind":"signal","__proto__":{"to":1,"data":2}}',
+      '{}',
+    ]) {
       expect(decodeClientMessage(text)).toMatchObject({ ok: false, close: 'badMessage' });
     }
   });
@@ -44,5 +59,13 @@ describe('decodeServerMessage', () => {
     expect(decodeServerMessage(JSON.stringify({ ...welcome, iceServers: [{ urls: ['http://x'] }] })).ok).toBe(
       false,
     );
+  });
+});
+
+describe('encodeRelayedSignal', () => {
+  it('[S1] makes the frame that encodeMessage makes', () => {
+    const data = '-_AZaz09'.repeat(1792);
+    expect(encodeRelayedSignal(id, data)).toBe(encodeMessage({ kind: 'signal', from: id, data }));
+    expect(decodeServerMessage(encodeRelayedSignal(id, data)).ok).toBe(true);
   });
 });
