@@ -59,6 +59,11 @@ const BUNDLE_MS = 20;
 const BUNDLE_MORE_MS = 4;
 /** How long later candidates wait for each other. */
 const TRICKLE_MS = 30;
+/**
+ * How long a relay candidate waits where others have gone before it. It is the last resort (RFC 8445 s5.1.2.2): most links
+ * connect without it, and then it travels over the link itself and costs the room nothing.
+ */
+const RELAY_TRICKLE_MS = 200;
 
 export function createNegotiation(options: NegotiationOptions): Negotiation {
   const { pc, polite, signal } = options;
@@ -74,6 +79,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   let descriptionTimer: ReturnType<typeof setTimeout> | null = null;
   let bundling = false;
   let trickleTimer: ReturnType<typeof setTimeout> | null = null;
+  let trickleIsUrgent = false;
   let trickled: CandidateInit[] = [];
 
   function sendDescription(): void {
@@ -185,7 +191,11 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
         sdpMLineIndex: candidate.sdpMLineIndex,
         usernameFragment: candidate.usernameFragment,
       });
-      trickleTimer ??= setTimeout(flushCandidates, TRICKLE_MS);
+      const urgent = candidate.type !== 'relay' || pc.getConfiguration().iceTransportPolicy === 'relay';
+      if (trickleTimer !== null && (trickleIsUrgent || !urgent)) return;
+      if (trickleTimer !== null) clearTimeout(trickleTimer);
+      trickleIsUrgent = urgent;
+      trickleTimer = setTimeout(flushCandidates, urgent ? TRICKLE_MS : RELAY_TRICKLE_MS);
     },
     { signal },
   );

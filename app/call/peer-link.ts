@@ -79,8 +79,8 @@ export interface PeerLink {
 const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
-/** Asking the browser about a link stops its threads for a moment; nothing is asked while its first frames are due. */
-const CALM_MS = 1_000;
+/** Asking the browser about a link stops its threads for a moment; nothing is asked while first frames are due. */
+const CALM_MS = 2_000;
 /** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
 const MAX_WAITING_FRAMES = 128;
 /** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
@@ -282,7 +282,12 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     restartIce: () => void negotiation.restartIce(),
     setConfiguration(configuration) {
       // The certificate is fixed at construction (webrtc-pc s4.4.1.6) and given again unchanged.
-      if (!ended) pc.setConfiguration(configuration);
+      if (ended) return;
+      try {
+        pc.setConfiguration(configuration);
+      } catch {
+        // The browser refuses a server; the link goes on with those it has.
+      }
     },
     setTracks(next) {
       tracks = next;

@@ -60,7 +60,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
       <div class="call-body">
         <div class="call-main">
           <Situation model={props.model} alone={alone()} />
-          <Stage model={props.model} />
+          <Stage model={props.model} alone={alone()} />
         </div>
         <Show when={people()}>
           <People model={props.model} onClose={() => setPeople(false)} />
@@ -227,12 +227,15 @@ function Notices(props: { model: CallModel; alone: boolean }) {
 /** Others who press Join at the same moment are a fraction of a second away; an invitation is not worth showing till then. */
 const ALONE_AFTER_MS = 500;
 
-/** Whether nobody has been here for a while. */
+/** Whether nobody else is here: at once when the others left, and after a moment's look for them when we came. */
 function createAlone(model: CallModel): Accessor<boolean> {
   const [alone, setAlone] = createSignal(false);
+  let met = false;
   createEffect(() => {
-    if (model.view.phase !== 'joined' || model.view.peers.length > 0 || model.view.strangers > 0) {
-      setAlone(false);
+    const others = model.view.peers.length > 0 || model.view.strangers > 0;
+    met ||= others;
+    if (model.view.phase !== 'joined' || others || met) {
+      setAlone(!others && model.view.phase === 'joined');
       return;
     }
     const timer = setTimeout(() => setAlone(true), ALONE_AFTER_MS);

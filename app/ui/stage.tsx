@@ -1,6 +1,7 @@
 /** All tiles, laid out; the speaking ring; the button for a browser that will not play sound unasked. */
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
+import { createCornerView } from './corner.ts';
 import { layoutGrid } from './grid-layout.ts';
 import { PeerTile, SelfTile, type TileSlot } from './tile.tsx';
 
@@ -14,26 +15,30 @@ const SELF = 'self';
 const MIN_ASPECT = 9 / 16;
 const MAX_ASPECT = 2;
 
-export function Stage(props: { model: CallModel }) {
+/**
+ * The others share the stage; the own picture is small and in a corner, and fills the stage only while there is nobody else
+ * to look at.
+ */
+export function Stage(props: { model: CallModel; alone: boolean }) {
+  const corner = createCornerView();
   const [size, setSize] = createSignal({ width: 0, height: 0 });
   const [aspects, setAspects] = createSignal<ReadonlyMap<string, number>>(new Map());
   const [blocked, setBlocked] = createSignal<readonly (() => void)[]>([]);
   const elements = new Map<string, HTMLElement>();
   let stage: HTMLDivElement | undefined;
 
-  const keys = createMemo(() => [...props.model.tiles().map((peer) => peer.key), SELF]);
+  const keys = createMemo(() => (props.alone ? [SELF] : props.model.tiles().map((peer) => peer.key)));
   const boxes = createMemo(() => {
     const { width, height } = size();
-    const shown = keys().map((key) => {
-      const aspect = aspects().get(key);
-      return aspect && Math.min(MAX_ASPECT, Math.max(MIN_ASPECT, aspect));
-    });
+    const shown = keys().map((key) => bounded(aspects().get(key)));
     // Who shows no picture has a tile like the others'.
     const usual = shown.filter((aspect) => aspect !== undefined).sort((a, b) => a - b);
     const fallback = usual[usual.length >> 1] ?? (width < height ? 3 / 4 : 16 / 9);
     const ratios = shown.map((aspect) => aspect ?? fallback);
     const laid = layoutGrid(ratios, width, height, GAP_PX);
-    return new Map(keys().map((key, index) => [key, laid[index]]));
+    const placed = new Map(keys().map((key, index) => [key, laid[index]]));
+    if (!props.alone) placed.set(SELF, corner.box(width, height, bounded(aspects().get(SELF)) ?? fallback));
+    return placed;
   });
 
   const slot = (key: string): TileSlot => ({
@@ -85,7 +90,12 @@ export function Stage(props: { model: CallModel }) {
           />
         )}
       </For>
-      <SelfTile media={props.model.media} name={props.model.name} slot={slot(SELF)} />
+      <SelfTile
+        media={props.model.media}
+        name={props.model.name}
+        slot={slot(SELF)}
+        corner={props.alone ? null : corner}
+      />
       <Show when={blocked().length > 0}>
         <button
           type="button"
@@ -101,6 +111,10 @@ export function Stage(props: { model: CallModel }) {
       </Show>
     </div>
   );
+}
+
+function bounded(aspect: number | undefined): number | undefined {
+  return aspect && Math.min(MAX_ASPECT, Math.max(MIN_ASPECT, aspect));
 }
 
 /** A muted microphone may still be heard by its own meter, but a ring would say that the others hear it. */

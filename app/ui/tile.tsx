@@ -3,6 +3,7 @@ import MicOff from 'lucide-solid/icons/mic-off';
 import { createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
 import type { PeerView } from '../state/call-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
+import type { CornerView } from './corner.ts';
 import type { Box } from './grid-layout.ts';
 import { nameOr } from './words.ts';
 
@@ -37,10 +38,22 @@ export function SelfVideo(props: { stream: MediaStream; onAspect?: (aspect: numb
   );
 }
 
-export function SelfTile(props: { media: MediaModel; name: string; slot: TileSlot }) {
+export function SelfTile(props: {
+  media: MediaModel;
+  name: string;
+  slot: TileSlot;
+  /** Where the small view sits; null while it fills the stage. */
+  corner: CornerView | null;
+}) {
   const muted = () => props.media.source('microphone').status !== 'on';
   return (
-    <Frame label={`You${muted() ? ', muted' : ''}`} muted={muted()} name="You" slot={props.slot}>
+    <Frame
+      label={`You${muted() ? ', muted' : ''}`}
+      muted={muted()}
+      name="You"
+      slot={props.slot}
+      corner={props.corner}
+    >
       <Show when={props.media.selfStream()} fallback={<Initial name={nameOr(props.name)} />}>
         {(stream) => <SelfVideo stream={stream()} onAspect={props.slot.onAspect} />}
       </Show>
@@ -114,6 +127,7 @@ function Frame(props: {
   muted: boolean;
   note?: string;
   slot: TileSlot;
+  corner?: CornerView | null;
   children: JSX.Element;
 }) {
   onCleanup(() => props.slot.onElement(null));
@@ -123,6 +137,12 @@ function Frame(props: {
       role="group"
       class="tile"
       aria-label={props.label}
+      data-small={props.corner ? '' : undefined}
+      data-dragged={props.corner?.dragged() ? '' : undefined}
+      tabindex={props.corner ? 0 : undefined}
+      title={props.corner ? 'Drag it, or press an arrow key, to move it to another corner' : undefined}
+      onPointerDown={(event) => props.corner?.onPointerDown(event)}
+      onKeyDown={(event) => props.corner?.onKeyDown(event)}
       ref={(element) => props.slot.onElement(element)}
       style={{
         transform: `translate(${props.slot.box()?.x ?? 0}px, ${props.slot.box()?.y ?? 0}px)`,
@@ -145,13 +165,21 @@ function Frame(props: {
 }
 
 function Initial(props: { name: string }) {
-  const initial = () =>
-    new Intl.Segmenter().segment(props.name)[Symbol.iterator]().next().value?.segment ?? '';
   return (
     <div class="initial" aria-hidden="true">
-      <span>{initial().slice(0, 8).toLocaleUpperCase()}</span>
+      <span>{initialOf(props.name)}</span>
     </div>
   );
+}
+
+/**
+ * The first letter of a name. A letter or digit that nothing combines with is one by itself; for the rest a segmenter is
+ * asked, whose making takes as long as drawing the whole screen.
+ */
+function initialOf(name: string): string {
+  const plain = /^[\p{L}\p{N}](?!\p{M}|\p{Emoji_Modifier}|\u200d|\ufe0f)/u.exec(name)?.[0];
+  const first = plain ?? new Intl.Segmenter().segment(name)[Symbol.iterator]().next().value?.segment ?? '';
+  return first.slice(0, 8).toLocaleUpperCase();
 }
 
 function aspectOf(element: EventTarget & HTMLVideoElement): number | null {

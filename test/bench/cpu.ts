@@ -11,8 +11,8 @@ import { type Box, type Capture, readBoxes, readLinks } from './in-page.ts';
 import {
   allToAll,
   awaitFrames,
+  callBoxes,
   type Group,
-  gridBoxes,
   join,
   joinFloor,
   openFloor,
@@ -76,7 +76,7 @@ async function withBrowser<T>(
 
 export async function measureCpu(origin: string): Promise<SectionResult> {
   // Where ours draws its pictures; until a first round of ours has told, an even grid.
-  let boxes: Box[][] = gridBoxes(PEOPLE);
+  let boxes: Box[][] = callBoxes(PEOPLE);
   const ours = () =>
     withBrowser((browser, processes) =>
       using(openLobbies(browser, origin, PEOPLE, CAPTURE), async (group) => {

@@ -9,7 +9,7 @@ import type { Capture, Mark, MarkName } from './in-page.ts';
 import {
   allToAll,
   awaitFrames,
-  gridBoxes,
+  callBoxes,
   join,
   joinFloor,
   openFloor,
@@ -147,7 +147,7 @@ function oursOfTwo(browser: Browser, origin: string): Promise<Round> {
 }
 
 function floorOfTwo(browser: Browser, origin: string): Promise<Round> {
-  return using(openFloor(browser, origin, gridBoxes(2), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(2), CAPTURE), async (group) => {
     await joinFloor(group, [{ page: 1, to: [0] }]);
     return totalOfTwo(await awaitFrames(group.pages, 1));
   });
@@ -161,7 +161,7 @@ function oursOfFour(browser: Browser, origin: string): Promise<Round> {
 }
 
 function floorOfFour(browser: Browser, origin: string): Promise<Round> {
-  return using(openFloor(browser, origin, gridBoxes(4), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(4), CAPTURE), async (group) => {
     await joinFloor(group, allToAll(4));
     return totalOfFour(await awaitFrames(group.pages, 3));
   });

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { layoutGrid } from '../../app/ui/grid-layout.ts';
 import { type Box, type Capture, installFloor, type Mark, pressFloor, pressJoin, record } from './in-page.ts';
 
 export interface Group {
@@ -75,20 +76,16 @@ export async function openFloor(
   return { context, pages, close: () => context.close() };
 }
 
-/** Boxes for `count` members who each draw all of them, in a grid over the viewport. */
-export function gridBoxes(count: number): Box[][] {
-  const columns = Math.ceil(Math.sqrt(count));
-  const rows = Math.ceil(count / columns);
-  const width = VIEWPORT.width / columns;
-  const height = VIEWPORT.height / rows;
-  const boxes = Array.from({ length: count }, (_, index) => ({
-    x: (index % columns) * width,
-    y: Math.floor(index / columns) * height,
-    width,
-    height,
-    mirrored: index === 0,
-  }));
-  return boxes.map(() => boxes);
+const PICTURE_ASPECT = 4 / 3;
+const SELF_BOX = { width: 256, height: 192 };
+
+/** Boxes for `count` members who each draw all of them as the call does: the others large, the own picture small. */
+export function callBoxes(count: number): Box[][] {
+  const { width, height } = VIEWPORT;
+  const others = layoutGrid(Array(count - 1).fill(PICTURE_ASPECT), width, height, 8);
+  const self = { ...SELF_BOX, x: width - SELF_BOX.width, y: height - SELF_BOX.height, mirrored: true };
+  const boxes = [self, ...others.map((box) => ({ ...box, mirrored: false }))];
+  return Array.from({ length: count }, () => boxes);
 }
 
 /** Presses Join in all pages at one moment. */

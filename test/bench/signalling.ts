@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { median, type SectionResult } from './figures.ts';
 import type { Capture } from './in-page.ts';
-import { awaitFrames, gridBoxes, join, joinFloor, openFloor, openLobbies, using } from './people.ts';
+import { awaitFrames, callBoxes, join, joinFloor, openFloor, openLobbies, using } from './people.ts';
 import { alternate } from './rounds.ts';
 import { messageBytes, type SocketTraffic, watchSockets } from './socket-traffic.ts';
 
@@ -49,7 +49,7 @@ function ours(browser: Browser, origin: string): Promise<Spent> {
 }
 
 function floor(browser: Browser, origin: string): Promise<Spent> {
-  return using(openFloor(browser, origin, gridBoxes(2), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(2), CAPTURE), async (group) => {
     await joinFloor(group, [{ page: 1, to: [0] }]);
     await awaitFrames(group.pages, 1);
     await sleep(SETTLE_MS);

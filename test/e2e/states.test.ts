@@ -217,6 +217,7 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
   await page.keyboard.up('Space');
   await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('false');
 
+  await page.getByRole('textbox', { name: 'Link to this call' }).waitFor();
   await tabTo(page, 'Link to this call');
   await page.keyboard.press('m');
   await page.keyboard.press('v');
