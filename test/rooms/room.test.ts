@@ -81,6 +81,27 @@ describe('joining', () => {
     expect(await bob.client.closed).toEqual({ code: 4008, reason: 'pace' });
   });
 
+  it('[J4] a renewal with another hello keeps the id, and the others hear of it', async () => {
+    const room = newRoom();
+    const alice = await member(room, 'alice-hello1');
+    const bob = await member(room, 'bob-hello123');
+    const renewed = await bob.client.join('bob-renamed1');
+    expect(renewed).toMatchObject({
+      peerId: bob.welcome.peerId,
+      peers: [{ id: alice.welcome.peerId, hello: 'alice-hello1' }],
+    });
+    await alice.client.until(() => alice.client.heard.length === 3);
+    expect(alice.client.heard[2]).toEqual({
+      kind: 'peer-joined',
+      id: bob.welcome.peerId,
+      hello: 'bob-renamed1',
+    });
+    expect(bob.client.heard.map(({ kind }) => kind)).toEqual(['welcome', 'welcome']);
+    await worker.evict(room);
+    const carol = await member(room, 'carol-hello1');
+    expect(carol.welcome.peers.map(({ hello }) => hello)).toEqual(['alice-hello1', 'bob-renamed1']);
+  });
+
   it('[C1] refuses the fifth of four, and concurrent joins do not slip past', async () => {
     const room = newRoom();
     const sockets = await Promise.all(Array.from({ length: 7 }, () => open(room)));
@@ -125,6 +146,28 @@ describe('resuming', () => {
     expect(await bob.client.closed).toEqual({ code: 4001, reason: 'replaced' });
     await alice.client.hears(again, alice.welcome.peerId, 'still-me');
     expect(alice.client.heard.map(({ kind }) => kind)).toEqual(['welcome', 'peer-joined', 'signal']);
+  });
+
+  it('[T1] a ticket gives the id back to a member that has left', async () => {
+    const room = newRoom();
+    const alice = await member(room, 'alice-hello1');
+    const bob = await member(room, 'bob-hello123');
+    bob.client.end();
+    await alice.client.until(() => alice.client.heard.length === 3);
+    const { peerId, ticket } = bob.welcome;
+    const again = await open(room);
+    expect(await again.join('bob-hello123', { peerId, ticket })).toMatchObject({
+      peerId,
+      ticket,
+      peers: [{ id: alice.welcome.peerId, hello: 'alice-hello1' }],
+    });
+    await again.hears(alice.client, peerId, 'welcome-back');
+    await alice.client.until(() => alice.client.heard.length === 4);
+    expect(alice.client.heard.slice(1)).toEqual([
+      { kind: 'peer-joined', id: peerId, hello: 'bob-hello123' },
+      { kind: 'peer-left', id: peerId },
+      { kind: 'peer-joined', id: peerId, hello: 'bob-hello123' },
+    ]);
   });
 
   it('[T3] another hello under the same id is announced', async () => {
@@ -219,12 +262,30 @@ describe('refusals', () => {
     await alice.client.until(() => alice.client.heard.some(({ kind }) => kind === 'peer-left'));
   });
 
+  it('[P2] the sixty-fifth pending socket is refused, until one of them joins', async () => {
+    const room = newRoom();
+    const alice = await member(room, 'alice-hello1');
+    const [first] = await Promise.all(Array.from({ length: 64 }, () => open(room)));
+    const refused = await open(room);
+    expect(await refused.closed).toEqual({ code: 4008, reason: 'pace' });
+    const welcome = await first?.join('bob-hello123');
+    expect(welcome?.peers.map(({ id }) => id)).toEqual([alice.welcome.peerId]);
+    const carol = await member(room, 'carol-hello1');
+    await alice.client.hears(carol.client, alice.welcome.peerId, 'unharmed');
+    expect(alice.client.heard.some(({ kind }) => kind === 'peer-left')).toBe(false);
+  });
+
   it('[L1] a frame over the runtime limit takes its sender out of the room', async () => {
     const room = newRoom();
     const alice = await member(room, 'alice-hello1');
     const bob = await member(room, 'bob-hello123');
     bob.client.send('a'.repeat(40 * 1024 * 1024));
+    // RFC 6455 s7.4.1: 1009 is a message too big to process. It is the runtime's word, not the room's.
+    expect((await bob.client.closed).code).toBe(1009);
     await alice.client.until(() => alice.client.heard.some(({ kind }) => kind === 'peer-left'));
+    const carol = await member(room, 'carol-hello1');
+    await alice.client.hears(carol.client, alice.welcome.peerId, 'unharmed');
+    expect(alice.client.heard.filter(({ kind }) => kind === 'peer-left')).toHaveLength(1);
   }, 20_000);
 
   it('[D1] a socket that does not join within five seconds is ended', async () => {
@@ -286,6 +347,28 @@ describe('hibernation', () => {
     expect(new Set(signals.map((message) => message.from))).toEqual(new Set([alice.welcome.peerId]));
     expect((await alice.client.join('alice-hello1')).peerId).toBe(alice.welcome.peerId);
   }, 60_000);
+
+  it('[H1] [O1] evictions in the middle of a burst of signals lose none and keep their order', async () => {
+    const room = newRoom();
+    const alice = await member(room, 'alice-hello1');
+    const bob = await member(room, 'bob-hello123');
+    const nth = (n: number) => `signal-${String(n).padStart(5, '0')}`;
+    const evictions: Promise<void>[] = [];
+    for (let n = 0; n < 90; n++) {
+      alice.client.signal(bob.welcome.peerId, nth(n));
+      bob.client.signal(alice.welcome.peerId, nth(n));
+      if (n % 10 !== 5) continue;
+      evictions.push(worker.evict(room));
+      await new Promise((resolve) => setTimeout(resolve, n % 4));
+    }
+    await Promise.all(evictions);
+    const heardBy = ({ client }: typeof alice) =>
+      client.heard.flatMap((message) => (message.kind === 'signal' ? [message.data] : []));
+    for (const person of [alice, bob]) {
+      await person.client.until(() => heardBy(person).includes(nth(89)));
+      expect(heardBy(person)).toEqual(Array.from({ length: 90 }, (_, n) => nth(n)));
+    }
+  });
 
   it('[H2] pings are answered by the runtime', async () => {
     const { client } = await member(newRoom(), 'hello123');

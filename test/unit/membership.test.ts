@@ -19,7 +19,11 @@ function run(state: Membership, ...events: MembershipEvent[]) {
 }
 
 const connect = (socket: number): MembershipEvent => ({ type: 'connected', socket, nowMs: 0 });
-const join = (socket: number, resumes: string | null = null, hello = 'abcd'): MembershipEvent => ({
+const join = (
+  socket: number,
+  resumes: string | null = null,
+  hello = 'abcd',
+): Extract<MembershipEvent, { type: 'join' }> => ({
   type: 'join',
   socket,
   nowMs: 0,
@@ -40,6 +44,46 @@ it('[T2] a resume with the same hello is unheard, keeps its order and closes the
   const resumed = run(two, connect(3), join(3, idOf(1)));
   expect(resumed.effects.map(({ type }) => type)).toEqual(['persist', 'close', 'send']);
   expect(resumed.state.seats.get(3)).toMatchObject({ peerId: idOf(1), order: 0 });
+});
+
+it('[T1] a resume of an id that has left is a join under that id, heard by the others', () => {
+  const back = run(two, { type: 'left', socket: 1 }, connect(3), join(3, idOf(1)));
+  expect(back.effects.map(({ type }) => type)).toEqual(['persist', 'send', 'send']);
+  expect(back.effects.at(-1)).toEqual({
+    type: 'send',
+    sockets: [2],
+    message: { kind: 'peer-joined', id: idOf(1), hello: 'abcd' },
+  });
+  expect(back.state.seats.get(3)).toMatchObject({ peerId: idOf(1), order: 2 });
+});
+
+it('[J4] a renewal with another hello is kept and announced, five at once and then one in two seconds', () => {
+  const renewal = (hello: string, nowMs: number): MembershipEvent => ({ ...join(1, null, hello), nowMs });
+  const first = run(two, renewal('efgh', 0));
+  expect(first.effects.map(({ type }) => type)).toEqual(['persist', 'send', 'send']);
+  expect(first.effects.at(-1)).toEqual({
+    type: 'send',
+    sockets: [2],
+    message: { kind: 'peer-joined', id: idOf(1), hello: 'efgh' },
+  });
+  expect(first.state.seats.get(1)).toMatchObject({ peerId: idOf(1), hello: 'efgh', order: 0 });
+  const fifth = run(first.state, ...Array.from({ length: 4 }, () => renewal('efgh', 0)));
+  expect(fifth.effects.map(({ type }) => type)).toEqual(['send']);
+  expect(run(fifth.state, renewal('efgh', 1_999)).effects[0]).toMatchObject({ close: 'pace' });
+  const inTime = run(fifth.state, renewal('efgh', 2_000)).state;
+  expect(run(inTime, renewal('efgh', 2_000)).effects[0]).toMatchObject({ close: 'pace' });
+});
+
+it('[P2] sixty-four sockets may be pending, members not counted', () => {
+  const connects = Array.from({ length: 64 }, (_, n) => connect(n + 10));
+  const full = run(two, ...connects).state;
+  expect(full.seats.size).toBe(66);
+  expect(step(full, connect(99))).toEqual({
+    state: full,
+    effects: [{ type: 'close', socket: 99, close: 'pace' }],
+  });
+  expect(run(full, join(10), connect(99)).effects.map(({ type }) => type)).toEqual(['persist']);
+  expect(run(full, { type: 'left', socket: 10 }, connect(99)).effects).toHaveLength(1);
 });
 
 it('[T5] a member cannot resume another id', () => {
