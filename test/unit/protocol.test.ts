@@ -38,6 +38,42 @@ describe('decodeClientMessage', () => {
     }
   });
 
+  it('[F1] [S1] reads a signal alike, however its JSON is written', () => {
+    const decodings = (to: unknown, data: unknown) =>
+      [
+        JSON.stringify({ kind: 'signal', to, data }),
+        JSON.stringify({ data, to, kind: 'signal' }),
+        JSON.stringify({ kind: 'signal', to, data }, null, 1),
+        JSON.stringify({ kind: 'signal', to, data }).replace('signal', '\\u0073ignal'),
+      ].map(decodeClientMessage);
+    const cases: [unknown, unknown][] = [
+      ...['ab', 'abc', 'abcd', 'a', 'abcde', '', 'a'.repeat(14_336), 'a'.repeat(14_338)].map(
+        (data): [unknown, unknown] => [id, data],
+      ),
+      ...['ab=', 'a b', 'ab\n', 'ab"', 'ab\\', '\u20acab', 'ab\u2028', 1, null].map(
+        (data): [unknown, unknown] => [id, data],
+      ),
+      [id.slice(1), 'abcd'],
+      [`${id}A`, 'abcd'],
+      [`${id}\n`, 'abcd'],
+      ['__proto__', 'abcd'],
+    ];
+    for (const [to, data] of cases) {
+      const [plain, ...others] = decodings(to, data);
+      for (const other of others) expect(other).toEqual(plain);
+    }
+    expect(decodings(id, 'abcd').map(({ ok }) => ok)).toEqual([true, true, true, true]);
+    expect(decodings(id, 'a'.repeat(14_336))[0]?.ok).toBe(true);
+    for (const data of ['a', 'abcde', '', 'a'.repeat(14_338), 'ab=', 'ab\n']) {
+      expect(decodings(id, data)[0]).toMatchObject({ ok: false, close: 'badMessage' });
+    }
+    const plain = JSON.stringify({ kind: 'signal', to: id, data: 'abcd' });
+    expect(decodeClientMessage(`${plain}\n`).ok).toBe(true);
+    for (const text of [`${plain}x`, `x${plain}`, `${plain}${plain}`, plain.slice(0, -1)]) {
+      expect(decodeClientMessage(text).ok).toBe(false);
+    }
+  });
+
   it('[F3] tells another version from nonsense', () => {
     expect(decodeClientMessage('{"kind":"join","v":2}')).toMatchObject({ ok: false, close: 'version' });
     expect(decodeClientMessage('{"kind":"join","v":-1}')).toMatchObject({ ok: false, close: 'badMessage' });
