@@ -147,7 +147,8 @@ export function ScreenHeading(props: { hidden?: boolean; children: JSX.Element }
     <h1
       classList={{ 'visually-hidden': props.hidden ?? false }}
       tabindex="-1"
-      ref={(heading) => queueMicrotask(() => heading.focus({ preventScroll: true }))}
+      // With the frame that shows it: focus needs a layout, and sooner there would be two.
+      ref={(heading) => requestAnimationFrame(() => heading.focus({ preventScroll: true }))}
     >
       {props.children}
     </h1>

@@ -110,7 +110,7 @@ export function PeerTile(props: {
           createEffect(() => {
             const id = props.speakerId;
             // A device that has gone away leaves the sound where it was.
-            if ('setSinkId' in element) element.setSinkId(id).catch(() => {});
+            if ('setSinkId' in element && element.sinkId !== id) element.setSinkId(id).catch(() => {});
           });
           onCleanup(() => {
             element.srcObject = null;
@@ -172,13 +172,18 @@ function Initial(props: { name: string }) {
   );
 }
 
+/** Nothing below combines with the character before it, and no emoji is among it. */
+const FIRST_COMBINING = 0x300;
+
 /**
- * The first letter of a name. A letter or digit that nothing combines with is one by itself; for the rest a segmenter is
- * asked, whose making takes as long as drawing the whole screen.
+ * The first letter of a name, as people count letters. A segmenter takes longer to make than the whole screen to draw, so it
+ * is asked only where a letter may be more than one character.
  */
 function initialOf(name: string): string {
-  const plain = /^[\p{L}\p{N}](?!\p{M}|\p{Emoji_Modifier}|\u200d|\ufe0f)/u.exec(name)?.[0];
-  const first = plain ?? new Intl.Segmenter().segment(name)[Symbol.iterator]().next().value?.segment ?? '';
+  const simple = name.charCodeAt(0) < FIRST_COMBINING && !(name.charCodeAt(1) >= FIRST_COMBINING);
+  const first = simple
+    ? name.charAt(0)
+    : (new Intl.Segmenter().segment(name)[Symbol.iterator]().next().value?.segment ?? '');
   return first.slice(0, 8).toLocaleUpperCase();
 }
 
