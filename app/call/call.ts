@@ -26,7 +26,8 @@ export interface CallMaterial {
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
-const REFRESH_MS = 16;
+/** Too short to be noticed, long enough for the links of a join to share a drawing. */
+const REFRESH_MS = 60;
 /** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
 const TICK_MS = 15_000;
 const SLEEP_GAP_MS = 90_000;
@@ -51,8 +52,8 @@ export function createCall(
   let refreshTimer: ReturnType<typeof setTimeout> | null = null;
 
   /**
-   * Screens are drawn from snapshots, and drawing takes longer than anything the engine does: it is told once a frame at
-   * most, after the engine's own work, so that a join never waits for its picture.
+   * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. What changes together, such as
+   * the links of a join, is therefore told together, and after the engine's own work.
    */
   function refresh(): void {
     refreshTimer ??= setTimeout(publish, REFRESH_MS);
