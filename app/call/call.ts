@@ -9,6 +9,7 @@ import type { Identity } from '../crypto/identity.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
 import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 import { createReporter } from './link-report.ts';
 import type { LocalMediaSnapshot } from './media/media-types.ts';
 import { createMesh, type Mesh } from './mesh.ts';
@@ -22,7 +23,8 @@ import type { CallSnapshot, EndCode } from './snapshot.ts';
 export interface CallMaterial {
   readonly keys: RoomKeys;
   readonly identity: Identity;
-  readonly certificate: RTCCertificate;
+  /** Made with the certificate of the fingerprint; the call's from its start on. */
+  readonly connections: ConnectionPool;
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
@@ -84,7 +86,8 @@ export function createCall(
     scope.close();
   }
 
-  function start({ keys, identity, certificate, fingerprint }: CallMaterial): void {
+  function start({ keys, identity, connections, fingerprint }: CallMaterial): void {
+    scope.onClose(() => connections.close());
     if (signal.aborted) return;
     const hello: Hello = {
       version: 1,
@@ -101,7 +104,7 @@ export function createCall(
       scope,
       keys,
       identity,
-      certificate,
+      connections,
       ownFingerprint: fingerprint,
       ownHelloBytes: encodeHello(hello),
       relayOnly: options.relayOnly,

@@ -8,6 +8,7 @@
 import type { PairKeys } from '../crypto/pair.ts';
 import type { Hello } from '../wire/hello.ts';
 import { decodeSignal, encodeSignal, type SignalFrame } from '../wire/signal.ts';
+import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
 import type { NegotiationMessage } from './negotiation.ts';
 import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
@@ -28,7 +29,9 @@ export interface MemberContext {
   readonly scope: Scope;
   readonly ownFingerprint: Uint8Array<ArrayBuffer>;
   ownId(): string;
-  configuration(): RTCConfiguration;
+  iceServers(): RTCIceServer[];
+  /** A peer connection for a new link; throws when the browser has none to give. */
+  connect(): BareConnection;
   tracks(): LocalTracks;
   /** Whether the room can be reached now. */
   canSignal(): boolean;
@@ -68,7 +71,7 @@ export interface Member {
   receiveSignal(data: string, from: string): Promise<void>;
   /** The page woke up, came online, or a person asked: look at the link now. */
   nudge(): void;
-  configurationChanged(): void;
+  iceServersChanged(): void;
   tracksChanged(): void;
   sayBye(): void;
   link(): PeerLink | null;
@@ -221,7 +224,7 @@ export function createMember(options: MemberOptions): Member {
     try {
       link = createPeerLink({
         scope,
-        configuration: context.configuration(),
+        connection: context.connect(),
         polite: !offersFirst,
         peerFingerprint: hello.fingerprint,
         confirmation: {
@@ -352,7 +355,7 @@ export function createMember(options: MemberOptions): Member {
       else link?.receive({ kind: 'description', type: frame.type, sdp: frame.sdp });
     },
     nudge: () => apply('nudge'),
-    configurationChanged: () => link?.setConfiguration(context.configuration()),
+    iceServersChanged: () => link?.setIceServers(context.iceServers()),
     tracksChanged: () => link?.setTracks(context.tracks()),
     sayBye: () => link?.sayBye(),
     link: () => link,

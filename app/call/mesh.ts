@@ -12,6 +12,7 @@ import { memberKeyOf, openHello } from '../crypto/hello-seal.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { derivePair } from '../crypto/pair.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
+import type { ConnectionPool } from './connection-pool.ts';
 import { usableIceServers } from './ice-servers.ts';
 import { createMember, type Member, type MemberContext } from './member.ts';
 import type { LocalTracks } from './peer-link.ts';
@@ -23,7 +24,8 @@ export interface MeshOptions {
   readonly scope: Scope;
   readonly keys: RoomKeys;
   readonly identity: Identity;
-  readonly certificate: RTCCertificate;
+  /** Borrowed. */
+  readonly connections: ConnectionPool;
   readonly ownFingerprint: Uint8Array<ArrayBuffer>;
   /** The plain bytes of the own hello: they salt every pair's keys. */
   readonly ownHelloBytes: Uint8Array<ArrayBuffer>;
@@ -75,13 +77,9 @@ export function createMesh(options: MeshOptions): Mesh {
     scope,
     ownFingerprint: options.ownFingerprint,
     ownId: () => ownId,
-    configuration: () => ({
-      certificates: [options.certificate],
-      bundlePolicy: 'max-bundle',
-      rtcpMuxPolicy: 'require',
-      iceTransportPolicy: options.relayOnly ? 'relay' : 'all',
-      iceServers,
-    }),
+    iceServers: () => iceServers,
+    connect: () =>
+      options.connections.take({ iceServers, iceTransportPolicy: options.relayOnly ? 'relay' : 'all' }),
     tracks: () => tracks,
     canSignal: options.canSignal,
     sendSignal: options.sendSignal,
@@ -155,7 +153,7 @@ export function createMesh(options: MeshOptions): Mesh {
         const listed = new Set(event.peers.map((peer) => peer.id));
         strangers.clear();
         for (const member of members.values()) {
-          member.configurationChanged();
+          member.iceServersChanged();
           for (const id of member.ids()) if (!listed.has(id)) member.unlisted(id);
         }
         await Promise.all(event.peers.map(list));

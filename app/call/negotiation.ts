@@ -37,6 +37,11 @@ export interface NegotiationOptions {
 
 export interface Negotiation {
   /**
+   * Makes the first offer, on the side that does. Not left to `negotiationneeded`: a connection made in advance has fired it
+   * before anybody listened, and it is not fired again until the connection was stable (webrtc-pc s4.7.3).
+   */
+  start(): void;
+  /**
    * Queues a peer's message; resolves when it was handled. Never rejects: what the browser refuses is dropped, and
    * recovery notices. So is what comes faster than it can be handled.
    */
@@ -212,6 +217,9 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   });
 
   return {
+    start() {
+      if (options.firstOffer) void makeOffer();
+    },
     receive(message) {
       if (pending >= MAX_PENDING) return chain;
       pending += 1;

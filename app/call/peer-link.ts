@@ -5,6 +5,7 @@
  */
 import { type ControlFrame, decodeControl, encodeControl } from '../wire/control.ts';
 import { codecsFor } from './codecs.ts';
+import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
 import type { Scope } from './scope.ts';
@@ -24,7 +25,8 @@ export interface LocalTracks {
 export interface PeerLinkOptions {
   /** Ends with the link; the link closes when it closes. */
   readonly scope: Scope;
-  readonly configuration: RTCConfiguration;
+  /** Owned by the link from here on. */
+  readonly connection: BareConnection;
   readonly polite: boolean;
   /** The certificate fingerprint of the peer's hello. */
   readonly peerFingerprint: Uint8Array;
@@ -60,7 +62,8 @@ export interface PeerLink {
   /** Sends the pending offer again: the peer may never have had it. */
   resend(): void;
   restartIce(): void;
-  setConfiguration(configuration: RTCConfiguration): void;
+  /** New ICE servers, for what is gathered from now on. */
+  setIceServers(iceServers: RTCIceServer[]): void;
   setTracks(tracks: LocalTracks): void;
   /** Bytes received over the selected candidate pair so far, of whatever kind. */
   receivedBytes(): Promise<number>;
@@ -83,13 +86,11 @@ const CAMERA = 1;
 const CALM_MS = 2_000;
 /** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
 const MAX_WAITING_FRAMES = 128;
-/** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
-const CONTROL_CHANNEL_ID = 0;
 
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { scope, events } = options;
   const { signal } = scope;
-  const pc = new RTCPeerConnection(options.configuration);
+  const { pc, control } = options.connection;
   const main = new MediaStream();
   let tracks = options.tracks;
   let transceivers: readonly RTCRtpTransceiver[] = [];
@@ -97,9 +98,6 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let ended = false;
   let calmAtMs = 0;
   let routeTimer: ReturnType<typeof setTimeout> | null = null;
-
-  const control = pc.createDataChannel('control', { negotiated: true, id: CONTROL_CHANNEL_ID });
-  control.binaryType = 'arraybuffer';
 
   scope.onClose(() => {
     ended = true;
@@ -183,6 +181,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   // Only the side that offers first allocates: transceivers made with addTransceiver are never associated with a remote
   // offer's sections (JSEP, RFC 9429 s5.10), so the other side takes those the offer makes.
   if (!options.polite) adopt(TRANSCEIVERS.map((kind) => pc.addTransceiver(kind, { direction: 'sendrecv' })));
+  negotiation.start();
 
   control.addEventListener(
     'open',
@@ -280,11 +279,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     receive: (message) => void negotiation.receive(message),
     resend: () => negotiation.resend(),
     restartIce: () => void negotiation.restartIce(),
-    setConfiguration(configuration) {
-      // The certificate is fixed at construction (webrtc-pc s4.4.1.6) and given again unchanged.
+    setIceServers(iceServers) {
       if (ended) return;
       try {
-        pc.setConfiguration(configuration);
+        pc.setConfiguration({ ...pc.getConfiguration(), iceServers });
       } catch {
         // The browser refuses a server; the link goes on with those it has.
       }

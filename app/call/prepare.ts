@@ -6,6 +6,7 @@ import { createIdentity } from '../crypto/identity.ts';
 import { deriveRoomKeys } from '../crypto/room-keys.ts';
 import { type CallMaterial, createCall } from './call.ts';
 import type { PreparedCall } from './call-types.ts';
+import { createConnectionPool } from './connection-pool.ts';
 import { parseFingerprint } from './description.ts';
 
 async function prepareMaterial(secret: Uint8Array<ArrayBuffer>, password: string): Promise<CallMaterial> {
@@ -15,7 +16,8 @@ async function prepareMaterial(secret: Uint8Array<ArrayBuffer>, password: string
     // webrtc-pc s4.10: valid for 30 days by default, far longer than a call.
     RTCPeerConnection.generateCertificate({ name: 'ECDSA', namedCurve: 'P-256' } as EcKeyGenParams),
   ]);
-  return { keys, identity, certificate, fingerprint: await fingerprintOf(certificate) };
+  const fingerprint = await fingerprintOf(certificate);
+  return { keys, identity, fingerprint, connections: createConnectionPool(certificate) };
 }
 
 async function fingerprintOf(certificate: RTCCertificate): Promise<Uint8Array<ArrayBuffer>> {
@@ -49,6 +51,11 @@ export function prepareCall(secret: Uint8Array<ArrayBuffer>, password: string): 
   );
   return {
     join: (options) => createCall(material, options),
-    discard: () => undefined,
+    discard() {
+      Promise.resolve(material).then(
+        ({ connections }) => connections.close(),
+        () => undefined,
+      );
+    },
   };
 }

@@ -144,7 +144,9 @@ export async function openPerson(
 async function sampleLinks(): Promise<LinkSample[]> {
   const samples: LinkSample[] = [];
   for (const { pc, descriptions } of window.parleyTestLinks ?? []) {
-    if (pc.connectionState === 'closed') continue;
+    // Closed, or made in advance and not in use yet.
+    if (pc.connectionState === 'closed' || (pc.signalingState === 'stable' && !pc.remoteDescription))
+      continue;
     const entries = new Map<string, Record<string, unknown>>();
     (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
       entries.set(String(entry.id), entry);
