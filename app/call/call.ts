@@ -111,6 +111,7 @@ export function createCall(
       tracks: tracksOf(options.media.snapshot()),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),
+      features: [],
       changed: refresh,
     });
     mesh = people;

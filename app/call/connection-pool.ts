@@ -3,10 +3,19 @@
  * page starts WebRTC's threads. Owns those not taken yet. They gather nothing and contact nobody until they are described.
  */
 
-/** A peer connection with its control channel, and nothing else. Whoever took it closes it. */
+/** The channels of what people do in a call besides talking (DESIGN section 4). */
+export interface FeatureChannels {
+  readonly chat: RTCDataChannel;
+  readonly files: RTCDataChannel;
+  /** Unordered, and nothing is sent again: only the newest position counts. */
+  readonly pointer: RTCDataChannel;
+}
+
+/** A peer connection with its data channels, and nothing else. Whoever took it closes it. */
 export interface BareConnection {
   readonly pc: RTCPeerConnection;
   readonly control: RTCDataChannel;
+  readonly features: FeatureChannels;
 }
 
 export interface ConnectionPool {
@@ -17,8 +26,8 @@ export interface ConnectionPool {
 
 /** Enough for a call of four; more are made when they are taken. */
 const SPARE_CONNECTIONS = 3;
-/** Negotiated out of band with a fixed stream id (RFC 8832 is not used). */
-const CONTROL_CHANNEL_ID = 0;
+/** Negotiated out of band with fixed stream ids (RFC 8832 is not used). */
+const CHANNEL_ID = { control: 0, chat: 1, files: 2, pointer: 3 } as const;
 
 export function createConnectionPool(certificate: RTCCertificate): ConnectionPool {
   const fixed: RTCConfiguration = {
@@ -28,9 +37,20 @@ export function createConnectionPool(certificate: RTCCertificate): ConnectionPoo
   };
   const make = (configuration: RTCConfiguration): BareConnection => {
     const pc = new RTCPeerConnection(configuration);
-    const control = pc.createDataChannel('control', { negotiated: true, id: CONTROL_CHANNEL_ID });
-    control.binaryType = 'arraybuffer';
-    return { pc, control };
+    const open = (label: keyof typeof CHANNEL_ID, how: RTCDataChannelInit = {}) => {
+      const channel = pc.createDataChannel(label, { ...how, negotiated: true, id: CHANNEL_ID[label] });
+      channel.binaryType = 'arraybuffer';
+      return channel;
+    };
+    return {
+      pc,
+      control: open('control'),
+      features: {
+        chat: open('chat'),
+        files: open('files'),
+        pointer: open('pointer', { ordered: false, maxRetransmits: 0 }),
+      },
+    };
   };
   const spares = Array.from({ length: SPARE_CONNECTIONS }, () => make(fixed));
   return {

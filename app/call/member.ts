@@ -8,6 +8,7 @@
 import type { PairKeys } from '../crypto/pair.ts';
 import type { Hello } from '../wire/hello.ts';
 import { decodeSignal, encodeSignal, type SignalFrame } from '../wire/signal.ts';
+import type { FeatureFrame, LinkPort } from './channels/link-port.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
 import type { NegotiationMessage } from './negotiation.ts';
@@ -37,6 +38,9 @@ export interface MemberContext {
   canSignal(): boolean;
   /** Hands sealed data to the room; lost while it cannot be reached. */
   sendSignal(to: string, data: string): void;
+  /** A link was confirmed, and so may carry more than media. */
+  linkUp(port: LinkPort): void;
+  featureFrame(port: LinkPort, frame: FeatureFrame): void;
   changed(): void;
 }
 
@@ -221,6 +225,7 @@ export function createMember(options: MemberOptions): Member {
       : (['polite', 'impolite'] as const);
     /** Events of a link that was replaced meanwhile are nobody's. */
     const current = () => linkScope === scope && !scope.signal.aborted;
+    let port: LinkPort | null = null;
     try {
       link = createPeerLink({
         scope,
@@ -242,10 +247,15 @@ export function createMember(options: MemberOptions): Member {
             } else if (state === 'disconnected' || state === 'failed') apply(state);
           },
           confirmed() {
-            if (!current()) return;
+            if (!current() || !link) return;
             linkConfirmed = true;
             confirmed = true;
+            port = { ...link.port, key };
             apply('connected');
+            context.linkUp(port);
+          },
+          featureFrame(frame) {
+            if (current() && port) context.featureFrame(port, frame);
           },
           mediaState(nextMicrophone, nextCamera) {
             if (!current()) return;

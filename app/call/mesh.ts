@@ -12,6 +12,7 @@ import { memberKeyOf, openHello } from '../crypto/hello-seal.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { derivePair } from '../crypto/pair.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
+import type { CallFeature } from './channels/link-port.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { usableIceServers } from './ice-servers.ts';
 import { createMember, type Member, type MemberContext } from './member.ts';
@@ -33,6 +34,8 @@ export interface MeshOptions {
   readonly tracks: LocalTracks;
   readonly canSignal: () => boolean;
   readonly sendSignal: (to: string, data: string) => void;
+  /** What else is done over confirmed links. */
+  readonly features: readonly CallFeature[];
   /** Something a snapshot shows has changed. */
   readonly changed: () => void;
 }
@@ -83,6 +86,12 @@ export function createMesh(options: MeshOptions): Mesh {
     tracks: () => tracks,
     canSignal: options.canSignal,
     sendSignal: options.sendSignal,
+    linkUp(port) {
+      for (const feature of options.features) feature.linkUp(port);
+    },
+    featureFrame(port, frame) {
+      for (const feature of options.features) feature.control?.(port, frame);
+    },
     changed: options.changed,
   };
 

@@ -4,6 +4,7 @@
  * ladder of recovery: it reports what happens and does what it is told.
  */
 import { type ControlFrame, decodeControl, encodeControl } from '../wire/control.ts';
+import { createGate, type FeatureFrame, type LinkPort } from './channels/link-port.ts';
 import { codecsFor } from './codecs.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
@@ -43,6 +44,8 @@ export interface PeerLinkEvents {
   stateChanged(state: RTCPeerConnectionState): void;
   /** The peer proved its key: from here on it may have a tile. */
   confirmed(): void;
+  /** A control frame that is not about the link. Only after `confirmed`. */
+  featureFrame(frame: FeatureFrame): void;
   mediaState(microphone: boolean, camera: boolean): void;
   routeChanged(route: Route): void;
   /** The peer said goodbye. */
@@ -55,6 +58,8 @@ export interface PeerLinkEvents {
 
 export interface PeerLink {
   readonly streams: PeerStreams;
+  /** For the features of the call, once the link is confirmed. */
+  readonly port: Omit<LinkPort, 'key'>;
   state(): RTCPeerConnectionState;
   isControlOpen(): boolean;
   /** A message from the sealed signalling path. */
@@ -90,7 +95,7 @@ const MAX_WAITING_FRAMES = 128;
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { scope, events } = options;
   const { signal } = scope;
-  const { pc, control } = options.connection;
+  const { pc, control, features } = options.connection;
   const main = new MediaStream();
   let tracks = options.tracks;
   let transceivers: readonly RTCRtpTransceiver[] = [];
@@ -98,6 +103,22 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let ended = false;
   let calmAtMs = 0;
   let routeTimer: ReturnType<typeof setTimeout> | null = null;
+
+  const refuse = () => events.refused();
+  const gates = {
+    chat: createGate(features.chat, signal, refuse),
+    files: createGate(features.files, signal, refuse),
+    pointer: createGate(features.pointer, signal, refuse),
+  };
+  const port: PeerLink['port'] = {
+    signal,
+    channels: features,
+    // An unknown limit is the one every implementation must take (RFC 8841 s6.1).
+    maxMessageBytes: () => pc.sctp?.maxMessageSize ?? 64 * 1024,
+    receive: (channel, take) => gates[channel].open(take),
+    sendControl,
+    refuse,
+  };
 
   scope.onClose(() => {
     ended = true;
@@ -246,8 +267,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       case 'bye':
         events.bye();
         return;
-      default:
+      case 'confirm':
         return;
+      default:
+        events.featureFrame(frame);
     }
   }
 
@@ -274,6 +297,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   return {
     streams: { main },
+    port,
     state: () => pc.connectionState,
     isControlOpen: () => control.readyState === 'open',
     receive: (message) => void negotiation.receive(message),
