@@ -4,8 +4,14 @@ import type { AppModel, View } from '../state/app-model.ts';
 import { CallScreen } from './call-screen.tsx';
 import { Home } from './home.tsx';
 import { Lobby } from './lobby.tsx';
-import './tokens.css';
-import './styles.css';
+import './styles/tokens.css';
+import './styles/base.css';
+import './styles/home.css';
+import './styles/lobby.css';
+import './styles/stage.css';
+import './styles/call.css';
+import './styles/dialogs.css';
+import './styles/ended.css';
 
 export function App(props: { model: AppModel }) {
   return (
