@@ -28,8 +28,8 @@ export interface CallMaterial {
   readonly fingerprint: Uint8Array<ArrayBuffer>;
 }
 
-/** Too short to be noticed, long enough for the links of a join to share a drawing. */
-const REFRESH_MS = 60;
+const REFRESH_MS = 16;
+const SETTLING_REFRESH_MS = 250;
 /** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
 const TICK_MS = 15_000;
 const SLEEP_GAP_MS = 90_000;
@@ -52,17 +52,25 @@ export function createCall(
   let mesh: Mesh | null = null;
   let signaling: Signaling | null = null;
   let refreshTimer: ReturnType<typeof setTimeout> | null = null;
+  let refreshAtMs = Number.POSITIVE_INFINITY;
 
   /**
-   * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. What changes together, such as
-   * the links of a join, is therefore told together, and after the engine's own work.
+   * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
+   * their way, only to show tiles that have no picture yet: what changes then is told together, when the pictures are there
+   * or after SETTLING_REFRESH_MS.
    */
   function refresh(): void {
-    refreshTimer ??= setTimeout(publish, REFRESH_MS);
+    const delayMs = mesh?.isSettling() ? SETTLING_REFRESH_MS : REFRESH_MS;
+    const atMs = performance.now() + delayMs;
+    if (atMs >= refreshAtMs) return;
+    if (refreshTimer !== null) clearTimeout(refreshTimer);
+    refreshAtMs = atMs;
+    refreshTimer = setTimeout(publish, delayMs);
   }
 
   function publish(): void {
     refreshTimer = null;
+    refreshAtMs = Number.POSITIVE_INFINITY;
     const before = subject.snapshot();
     if (!mesh || !signaling || before.phase === 'ended') return;
     const { state, endCode } = signaling.snapshot();

@@ -79,6 +79,8 @@ export interface Member {
   tracksChanged(): void;
   sayBye(): void;
   link(): PeerLink | null;
+  /** Whether the first link, or its first picture, is due within moments. */
+  isSettling(): boolean;
   /** Signals that did not open or did not decode. */
   refusedSignals(): number;
   snapshot(): PeerSnapshot;
@@ -86,6 +88,8 @@ export interface Member {
 
 /** How long nothing must arrive before a link counts as silent. SCTP sends again after a second (RFC 9260 s16). */
 const SILENCE_MS = 1_500;
+/** How long a first link may take to form, and then its first picture to come, before somebody ought to be told. */
+const SETTLING_MS = 1_000;
 const MAX_IDS = 8;
 /** A generation this far ahead is no honest peer's. */
 const MAX_GENERATION_STEP = 1_000;
@@ -112,6 +116,10 @@ export function createMember(options: MemberOptions): Member {
   let recovery: Recovery = RECOVERY_START;
   let timer: ReturnType<typeof setTimeout> | null = null;
   let checking = false;
+  /** Until when the next step of a first link is worth waiting for, by the page's monotonic clock. */
+  let settlesAtMs = 0;
+  let pictureArrived = false;
+  let mediaHeard = false;
   let refusedSignals = 0;
   const openings = createTokenBucket(OPEN_BURST, OPEN_INTERVAL_MS);
 
@@ -219,6 +227,8 @@ export function createMember(options: MemberOptions): Member {
     generation = Math.max(generation, nextGeneration);
     linkGeneration = nextGeneration;
     linkConfirmed = false;
+    pictureArrived = false;
+    mediaHeard = false;
     route = 'unknown';
     const [ownRole, peerRole] = offersFirst
       ? (['impolite', 'polite'] as const)
@@ -251,6 +261,7 @@ export function createMember(options: MemberOptions): Member {
             linkConfirmed = true;
             confirmed = true;
             port = { ...link.port, key };
+            settlesAtMs = performance.now() + SETTLING_MS;
             apply('connected');
             context.linkUp(port);
           },
@@ -259,8 +270,14 @@ export function createMember(options: MemberOptions): Member {
           },
           mediaState(nextMicrophone, nextCamera) {
             if (!current()) return;
+            mediaHeard = true;
             microphone = nextMicrophone;
             camera = nextCamera;
+            context.changed();
+          },
+          pictureArrived() {
+            if (!current()) return;
+            pictureArrived = true;
             context.changed();
           },
           routeChanged(next) {
@@ -318,6 +335,7 @@ export function createMember(options: MemberOptions): Member {
       ids.add(id);
       if (!link && isNew) {
         recovery = RECOVERY_START;
+        settlesAtMs = performance.now() + SETTLING_MS;
         arm(CONNECT_MS);
         if (offersFirst) open(generation + 1);
       } else if (recovery.state === 'unreachable') {
@@ -369,6 +387,10 @@ export function createMember(options: MemberOptions): Member {
     tracksChanged: () => link?.setTracks(context.tracks()),
     sayBye: () => link?.sayBye(),
     link: () => link,
+    isSettling: () =>
+      performance.now() < settlesAtMs &&
+      ids.size > 0 &&
+      !(linkConfirmed && (pictureArrived || (mediaHeard && !camera))),
     refusedSignals: () => refusedSignals,
     snapshot: () => ({
       key,

@@ -47,6 +47,8 @@ export interface Mesh {
   peers(): readonly PeerSnapshot[];
   /** Whether a welcome was taken in, and with it who was there before. */
   isWelcomed(): boolean;
+  /** Whether somebody's link is about to form, or their first picture about to arrive. */
+  isSettling(): boolean;
   /** Listed ids whose hello the room's keys do not open. */
   strangers(): number;
   member(key: string): Member | undefined;
@@ -203,6 +205,7 @@ export function createMesh(options: MeshOptions): Mesh {
     peers: () =>
       [...members.values()].filter((member) => member.isPresent()).map((member) => member.snapshot()),
     isWelcomed: () => welcomed,
+    isSettling: () => [...members.values()].some((member) => member.isSettling()),
     strangers: () => strangers.size,
     member: (key) => members.get(key),
     nudge() {

@@ -295,6 +295,25 @@ export function readBoxes(): Box[] {
   return boxes.sort((a, b) => Number(b.mirrored) - Number(a.mirrored));
 }
 
+/** Resolves once every link of the page decodes pictures of this width, with the moment; null when they do not in time. */
+export async function awaitWidth(width: number): Promise<number | null> {
+  const POLL_MS = 50;
+  const TIMEOUT_MS = 10_000;
+  const endMs = performance.now() + TIMEOUT_MS;
+  while (performance.now() < endMs) {
+    const widths: number[] = [];
+    for (const pc of window.parleyBench?.links ?? []) {
+      (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
+        if (entry.type === 'inbound-rtp' && entry.framesDecoded) widths.push(Number(entry.frameWidth));
+      });
+    }
+    if (widths.length > 0 && widths.every((found) => found === width))
+      return performance.timeOrigin + performance.now();
+    await new Promise((settle) => setTimeout(settle, POLL_MS));
+  }
+  return null;
+}
+
 /** What each running link of the page has decoded so far. */
 export async function readLinks(): Promise<LinkState[]> {
   const states: LinkState[] = [];

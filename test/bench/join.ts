@@ -3,9 +3,9 @@
  * four who press at the same moment, until all twelve directed links have decoded one. Owns also the table of phases
  * that says where the time went.
  */
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { type Figure, formatNumber, formatTable, median, type SectionResult } from './figures.ts';
-import type { Capture, Mark, MarkName } from './in-page.ts';
+import { awaitWidth, type Capture, type Mark, type MarkName } from './in-page.ts';
 import {
   allToAll,
   awaitFrames,
@@ -27,6 +27,8 @@ type Phases = ReadonlyMap<string, number>;
 
 interface Round {
   readonly totalMs: number;
+  /** Until every awaited link decodes pictures as large as the camera's. */
+  readonly fullSizeMs: number;
   readonly phases: Phases;
 }
 
@@ -121,16 +123,26 @@ function phasesOfFour(marks: Marks): Phases {
   return phases;
 }
 
-function totalOfTwo(marks: Marks): Round {
-  const phases = phasesOfTwo(marks, 1);
-  return { totalMs: phases.get('first frame') ?? Number.NaN, phases };
+/** When the last of `pages` has pictures of full size only, by the machine's clock; NaN when one has not. */
+async function fullSizeAt(pages: readonly Page[]): Promise<number> {
+  const moments = await Promise.all(pages.map((page) => page.evaluate(awaitWidth, CAPTURE.width)));
+  return Math.max(...moments.map((moment) => moment ?? Number.NaN));
 }
 
-function totalOfFour(marks: Marks): Round {
+async function roundOfTwo(pages: readonly Page[]): Promise<Round> {
+  const marks = await awaitFrames(pages, 1);
+  const phases = phasesOfTwo(marks, 1);
+  const fullSizeMs = (await fullSizeAt(pages.slice(1))) - pressOf(marks);
+  return { totalMs: phases.get('first frame') ?? Number.NaN, fullSizeMs, phases };
+}
+
+async function roundOfFour(pages: readonly Page[]): Promise<Round> {
+  const marks = await awaitFrames(pages, 3);
   const press = pressOf(marks);
   const frames = marks.flat().flatMap(({ name, atMs }) => (name === 'first-frame' ? [atMs - press] : []));
   if (frames.length !== 12) throw new Error(`${frames.length} links of twelve decoded a frame`);
-  return { totalMs: Math.max(...frames), phases: phasesOfFour(marks) };
+  const fullSizeMs = (await fullSizeAt(pages)) - press;
+  return { totalMs: Math.max(...frames), fullSizeMs, phases: phasesOfFour(marks) };
 }
 
 function oursOfTwo(browser: Browser, origin: string): Promise<Round> {
@@ -142,28 +154,28 @@ function oursOfTwo(browser: Browser, origin: string): Promise<Round> {
     await pages[0]?.evaluate(() => window.parleyBench?.marks.splice(0));
     await pages[0]?.waitForTimeout(500);
     await join(pages.slice(1));
-    return totalOfTwo(await awaitFrames(pages, 1));
+    return roundOfTwo(pages);
   });
 }
 
 function floorOfTwo(browser: Browser, origin: string): Promise<Round> {
   return using(openFloor(browser, origin, callBoxes(2), CAPTURE), async (group) => {
     await joinFloor(group, [{ page: 1, to: [0] }]);
-    return totalOfTwo(await awaitFrames(group.pages, 1));
+    return roundOfTwo(group.pages);
   });
 }
 
 function oursOfFour(browser: Browser, origin: string): Promise<Round> {
   return using(openLobbies(browser, origin, 4, CAPTURE), async ({ pages }) => {
     await join(pages);
-    return totalOfFour(await awaitFrames(pages, 3));
+    return roundOfFour(pages);
   });
 }
 
 function floorOfFour(browser: Browser, origin: string): Promise<Round> {
   return using(openFloor(browser, origin, callBoxes(4), CAPTURE), async (group) => {
     await joinFloor(group, allToAll(4));
-    return totalOfFour(await awaitFrames(group.pages, 3));
+    return roundOfFour(group.pages);
   });
 }
 
@@ -206,6 +218,7 @@ export async function measureJoin(browser: Browser, origin: string): Promise<Sec
     () => floorOfFour(browser, origin),
   );
   const totals = (rounds: readonly Round[]) => rounds.map(({ totalMs }) => totalMs);
+  const fullSize = (rounds: readonly Round[]) => rounds.map(({ fullSizeMs }) => fullSizeMs);
   const figures: Figure[] = [
     {
       name: 'join to first remote frame, 2 people',
@@ -220,6 +233,20 @@ export async function measureJoin(browser: Browser, origin: string): Promise<Sec
       ours: totals(four.ours),
       floor: totals(four.floor),
       target: { kind: 'ratio-at-most', bound: 1.3 },
+    },
+    {
+      name: 'join to pictures of full size, 2 people',
+      unit: 'ms',
+      ours: fullSize(two.ours),
+      floor: fullSize(two.floor),
+      target: null,
+    },
+    {
+      name: 'join to pictures of full size, 4 people',
+      unit: 'ms',
+      ours: fullSize(four.ours),
+      floor: fullSize(four.floor),
+      target: null,
     },
   ];
   return {
