@@ -3,7 +3,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import { PEER_POLICIES, type PeerPolicyName } from './peer-policy.ts';
+import { PEER_POLICIES, type PeerPolicyName } from './policy/peer-policy.ts';
 
 export interface TurnHostConfig {
   /** At least one, none empty; the first is the one in use. */

@@ -2,7 +2,13 @@
  * Owns a running relay: what starts it and what ends it. Must not read the environment or end the process.
  */
 import type { TurnHostConfig } from './config.ts';
+import { Directory } from './data-path/directory.ts';
+import { createPortableDataPath } from './data-path/portable.ts';
 import { TurnEngine } from './engine/engine.ts';
+import { createCounters } from './metrics/counters.ts';
+
+const MAX_PERMISSIONS = 256;
+const MAX_CHANNELS = 256;
 
 export interface TurnHost {
   /** The UDP port listened on. */
@@ -20,16 +26,30 @@ export interface TurnHostHooks {
 
 /** Starts a relay. Rejects with the system's error (`EADDRINUSE`, `EADDRNOTAVAIL`) when it cannot listen. */
 export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks = {}): Promise<TurnHost> {
-  const engine = new TurnEngine({
-    config,
-    log: hooks.log ?? (() => undefined),
-    now: hooks.now ?? Date.now,
+  const now = hooks.now ?? Date.now;
+  const { relayAddress } = config;
+  const directory = new Directory([{ ip: relayAddress, externalIp: relayAddress, family: 4 }]);
+  const dataPath = createPortableDataPath({
+    directory,
+    sameRoomOnly: false,
+    ownPortsOpen: false,
+    limits: { maxPermissions: MAX_PERMISSIONS, maxChannels: MAX_CHANNELS },
+    flowBytesPerSecond: null,
+    totalBytesPerSecond: null,
+    counters: createCounters(),
+    now,
+    onControl: (packet, client) => engine.receive(packet, client),
   });
+  const engine = new TurnEngine({ config, dataPath, directory, log: hooks.log ?? (() => undefined), now });
+  const close = async () => {
+    engine.stop();
+    await dataPath.close();
+  };
   try {
-    const port = await engine.listen();
-    return { port, close: () => engine.stop() };
+    const listener = await dataPath.listen({ ip: config.listenAddress, port: config.port, reusePort: false });
+    return { port: listener.port, close };
   } catch (error) {
-    await engine.stop();
+    await close();
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPeerPolicy, PEER_POLICIES, type PeerPolicyName } from '../../turn-host/peer-policy.ts';
+import { createPeerPolicy, PEER_POLICIES, type PeerPolicyName } from '../../turn-host/policy/peer-policy.ts';
 
 const RELAY = { ip: '192.0.2.77', port: 50_000 };
 

@@ -4,23 +4,28 @@
  */
 
 import { randomInt } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import Server from 'node-turn';
 import Address from 'node-turn/lib/address.js';
 import Allocation from 'node-turn/lib/allocation.js';
-import Message from 'node-turn/lib/message.js';
+import type Message from 'node-turn/lib/message.js';
 import Transport, { type AnswerSocket } from 'node-turn/lib/transport.js';
 import type User from 'node-turn/lib/user.js';
 import type { TurnHostConfig } from '../config.ts';
-import { createPeerPolicy, type PeerPolicy } from '../peer-policy.ts';
+import type { DatagramClient, DataPath, Flow } from '../data-path/data-path.ts';
+import type { Directory } from '../data-path/directory.ts';
+import type { Grant } from '../data-path/grants.ts';
+import { createPeerPolicy, type PeerPolicy } from '../policy/peer-policy.ts';
 import { AllocationQuota } from './allocation-quota.ts';
 import { type Authenticate, allocationEndMs, createAuthenticator } from './authentication.ts';
-import { type Grant, RelayedAllocation } from './relayed-allocation.ts';
 import { accept, IncomingMessage, MessageClass, Method, refuse, refuseUnknown } from './stun-message.ts';
 
 const UDP = 0x11;
 const IPV4 = 1;
+/** The one relay address there is so far. */
+const RELAY = 0;
+/** RFC 8656 s9: five minutes. RFC 8656 s12: ten. */
+const PERMISSION_LIFETIME_MS = 300_000;
+const CHANNEL_LIFETIME_MS = 600_000;
 const DEFAULT_LIFETIME_SECONDS = 600;
 const MAX_LIFETIME_SECONDS = 3600;
 /** Ports found taken by other programs before an Allocate is given up. */
@@ -36,6 +41,8 @@ const SERVED_METHODS: ReadonlySet<number> = new Set([
 ]);
 
 export interface EngineOptions {
+  readonly dataPath: DataPath;
+  readonly directory: Directory;
   readonly config: TurnHostConfig;
   /** One line a life-cycle event; never a user name or an address. */
   readonly log: (line: string) => void;
@@ -43,38 +50,26 @@ export interface EngineOptions {
   readonly now: () => number;
 }
 
-/** The addresses are strings already, so dgram need not ask a resolver. */
-function openSocket(): Socket {
-  return createSocket({ type: 'udp4', lookup: (host, _options, done) => done(null, host, IPV4) });
+interface RelayedAllocation {
+  readonly allocation: Allocation;
+  readonly flow: Flow;
 }
 
-async function bind(socket: Socket, address: string, port: number): Promise<void> {
-  // Registered first: with an address that needs no look-up the event comes before `bind` returns.
-  const listening = once(socket, 'listening');
-  socket.bind({ address, port, exclusive: true });
-  await listening;
-}
-
-/** A TURN server over UDP. Make one, `listen()`, `stop()`. */
+/** What answers requests and makes grants. The data path gives it packets by `receive`; `stop()` ends it. */
 export class TurnEngine {
   readonly #options: EngineOptions;
   readonly #server: Server;
   readonly #authenticate: Authenticate;
   readonly #policy: PeerPolicy;
-  readonly #listener = openSocket();
-  readonly #answers: AnswerSocket;
   readonly #relays = new Map<string, RelayedAllocation>();
-  readonly #livePorts = new Set<number>();
   readonly #quota: AllocationQuota;
   /** Allocate requests between their authentication and their answer: five-tuple to transaction id. */
   readonly #pending = new Map<string, string>();
-  #local: Address;
   #stopped = false;
 
   constructor(options: EngineOptions) {
-    const { config, now } = options;
+    const { config, directory, now } = options;
     this.#options = options;
-    this.#local = new Address(config.listenAddress, config.port);
     this.#quota = new AllocationQuota({
       perUser: MAX_ALLOCATIONS_PER_USER,
       inAll: config.maxPort - config.minPort + 1,
@@ -82,36 +77,18 @@ export class TurnEngine {
     this.#authenticate = createAuthenticator({ secrets: config.secrets, realm: config.realm, now });
     this.#policy = createPeerPolicy({
       name: config.peerPolicy,
-      isLiveRelay: (ip, port) => ip === config.relayAddress && this.#livePorts.has(port),
+      isLiveRelay: (ip, port) => ip === config.relayAddress && directory.isLive(RELAY, port),
       hasLiveRelay: (ip) => ip === config.relayAddress,
     });
-    this.#answers = {
-      send: (packet, port, address) => this.#sendToClient(packet, port, address),
-    };
     this.#server = this.#correctedServer();
   }
 
-  /** Binds the listening port; gives it. Rejects with the system's error, after which the engine is of no use. */
-  async listen(): Promise<number> {
-    const { listenAddress, port } = this.#options.config;
-    await bind(this.#listener, listenAddress, port);
-    const bound = this.#listener.address().port;
-    this.#local = new Address(listenAddress, bound);
-    this.#listener.on('error', () => this.#options.log('listening socket reported an error'));
-    this.#listener.on('message', (packet, from) => this.#receive(packet, from.address, from.port));
-    return bound;
-  }
-
-  /** Closes every socket and clears every timer. Idempotent. */
-  async stop(): Promise<void> {
-    if (this.#stopped) {
-      return;
-    }
+  /** Ends every allocation. Idempotent. */
+  stop(): void {
     this.#stopped = true;
     for (const relay of [...this.#relays.values()]) {
       this.#release(relay);
     }
-    await new Promise<void>((resolve) => this.#listener.close(() => resolve()));
   }
 
   #correctedServer(): Server {
@@ -136,20 +113,15 @@ export class TurnEngine {
     server.refresh.refresh = (message, reply) => this.#refresh(message, reply);
     server.createPermission.createPermission = (message, reply) => this.#createPermission(message, reply);
     server.channelBind.channelBind = (message, reply) => this.#channelBind(message, reply);
-    server.send.send = (message) => this.#send(message);
     return server;
   }
 
-  #receive(packet: Buffer, address: string, port: number): void {
+  /** Takes a packet that is no media. Never throws. */
+  receive(packet: Buffer, client: DatagramClient): void {
     // The guard of last resort: whatever a packet holds, it must not reach the process (RFC 8489 s6.3: discard).
     try {
-      const transport = new Transport(UDP, new Address(address, port), this.#local, this.#answers);
-      const first = packet[0] ?? 0xff;
-      if (first >= 0x40 && first <= 0x7f && packet.length >= 4) {
-        this.#relays.get(transport.get5Tuple())?.fromChannel(packet);
-        return;
-      }
-      const message = new IncomingMessage(this.#server, transport);
+      const transport = this.#transportOf(client);
+      const message = new IncomingMessage(this.#server, transport, client);
       if (message.read(packet)) {
         this.#dispatch(message);
       }
@@ -158,16 +130,19 @@ export class TurnEngine {
     }
   }
 
+  #transportOf(client: DatagramClient): Transport {
+    const { listener, ip, port } = client;
+    const answers: AnswerSocket = { send: (packet) => this.#sendToClient(client, packet) };
+    return new Transport(UDP, new Address(ip, port), new Address(listener.ip, listener.port), answers);
+  }
+
   /** Keeps from node-turn what it would answer wrongly, and hands it the rest. */
   #dispatch(message: IncomingMessage): void {
-    const isRequest = message.class === MessageClass.request;
-    if (!isRequest) {
-      // Responses are not for a server; of indications only Send has a meaning here (RFC 8656 s11.2).
-      const usable = message.class === MessageClass.indication && message.method === Method.send;
-      if (!usable || message.malformed || message.unknownRequired.length > 0) {
-        return;
-      }
-    } else if (message.getAttribute('fingerprint') !== false) {
+    // Responses are not for a server; of indications only Send has a meaning here, and that is the data path's.
+    if (message.class !== MessageClass.request) {
+      return;
+    }
+    if (message.getAttribute('fingerprint') !== false) {
       if (message.method === Method.binding && message.unknownRequired.length > 0) {
         refuseUnknown(message.reply(), message.unknownRequired);
         return;
@@ -210,7 +185,7 @@ export class TurnEngine {
   }
 
   async #allocate(message: Message, reply: Message): Promise<void> {
-    const { config, now } = this.#options;
+    const { config, directory } = this.#options;
     const fiveTuple = message.transport.get5Tuple();
     const existing = this.#relays.get(fiveTuple);
     const { user } = message;
@@ -264,41 +239,28 @@ export class TurnEngine {
     let made = false;
     this.#pending.set(fiveTuple, message.transactionID);
     try {
-      const socket = await this.#openRelaySocket(message.evenPortReserve !== null);
-      if (socket === null) {
+      const flow = await this.#openFlow(message.client, message.evenPortReserve !== null);
+      if (flow === null) {
         refuse(reply, 508, 'Insufficient Capacity');
         return;
       }
       if (this.#stopped) {
-        socket.close();
+        flow.close();
         return;
       }
       const lifetime = this.#grantable(user, lifetimeOf(message));
-      const port = socket.address().port;
-      // node-turn's own listener on the socket throws on an empty datagram: it is given a face without events.
-      const face = { address: () => ({ address: config.relayAddress, port }), on: () => undefined };
-      const allocation = new Allocation(message, [face], lifetime);
-      const relay = new RelayedAllocation({
-        allocation,
-        socket,
-        policy: this.#policy,
-        now,
-        sendToClient: (packet) => {
-          const client = allocation.transport.dst;
-          this.#sendToClient(packet, client.port, client.address);
-        },
-        indicateToClient: (ip, peerPort, data) => {
-          const indication = new Message(this.#server, allocation.transport);
-          indication.addAttribute('xor-peer-address', new Address(ip, peerPort));
-          indication.data(data);
-        },
-      });
+      // node-turn is given a relayed socket without events: what is relayed never goes through it.
+      const face = {
+        address: () => ({ address: config.relayAddress, port: flow.port }),
+        on: () => undefined,
+      };
+      const relay = { allocation: new Allocation(message, [face], lifetime), flow };
       this.#relays.set(fiveTuple, relay);
       made = true;
-      this.#livePorts.add(port);
+      directory.publish(RELAY, flow.port, null);
       this.#schedule(relay, lifetime);
       this.#options.log(`allocation made, ${this.#relays.size} in use`);
-      this.#answerAllocate(reply, allocation);
+      this.#answerAllocate(reply, relay.allocation);
     } finally {
       this.#pending.delete(fiveTuple);
       if (!made) {
@@ -350,7 +312,8 @@ export class TurnEngine {
       refuse(reply, 403, 'Forbidden');
       return;
     }
-    this.#answerGrant(relay.permit(peers.map((peer) => peer.address)), reply);
+    const ips = peers.map((peer) => peer.address);
+    this.#answerGrant(relay.flow.permit(ips, this.#options.now() + PERMISSION_LIFETIME_MS), reply);
   }
 
   /** RFC 8656 s12.2. node-turn's answer is unsigned, so no client believes it. */
@@ -373,7 +336,14 @@ export class TurnEngine {
       refuse(reply, 403, 'Forbidden');
       return;
     }
-    this.#answerGrant(relay.bind(number, peer.address, peer.port), reply);
+    // RFC 8656 s12: the permission comes with the channel.
+    const nowMs = this.#options.now();
+    const permitted = relay.flow.permit([peer.address], nowMs + PERMISSION_LIFETIME_MS);
+    const bound =
+      permitted === 'granted'
+        ? relay.flow.bind(number, peer.address, peer.port, nowMs + CHANNEL_LIFETIME_MS)
+        : permitted;
+    this.#answerGrant(bound, reply);
   }
 
   /** A relayed address here is IPv4. An IPv6 peer is another family (443), or an IPv4 address in disguise (403). */
@@ -396,15 +366,6 @@ export class TurnEngine {
       refuse(reply, 400, 'Bad Request');
     } else {
       refuse(reply, 508, 'Insufficient Capacity');
-    }
-  }
-
-  /** RFC 8656 s11.2. DONT-FRAGMENT reads as unknown, so a packet that asks for it was dropped before. */
-  #send(message: Message): void {
-    const peer = message.getAttribute('xor-peer-address');
-    const data = message.getAttribute('data');
-    if (peer instanceof Address && peer.family === IPV4 && Buffer.isBuffer(data)) {
-      this.#relays.get(message.transport.get5Tuple())?.sendToPeer(peer.address, peer.port, data);
     }
   }
 
@@ -437,43 +398,42 @@ export class TurnEngine {
     if (this.#relays.get(allocation.fiveTuple) !== relay) {
       return;
     }
-    relay.close();
+    clearTimeout(allocation.timer);
+    relay.flow.close();
     this.#relays.delete(allocation.fiveTuple);
     this.#quota.giveBack(allocation.user.username);
-    this.#livePorts.delete(allocation.relayedTransportAddress.port);
+    this.#options.directory.release(RELAY, relay.flow.port);
     delete this.#server.allocations[allocation.fiveTuple];
     this.#options.log(`allocation released, ${this.#relays.size} in use`);
   }
 
   /** Draws a port and goes on from there, so that a free one is found in a range nearly full (RFC 6056 s3.3.1). */
-  async #openRelaySocket(even: boolean): Promise<Socket | null> {
-    const { minPort, maxPort, relayAddress } = this.#options.config;
+  async #openFlow(client: DatagramClient, even: boolean): Promise<Flow | null> {
+    const { config, dataPath, directory } = this.#options;
+    const { minPort, maxPort } = config;
     const ports = maxPort - minPort + 1;
     const drawn = randomInt(ports);
     let attempts = 0;
     for (let step = 0; step < ports && attempts < PORT_ATTEMPTS; step += 1) {
       const port = minPort + ((drawn + step) % ports);
-      if ((even && port % 2 !== 0) || this.#livePorts.has(port)) {
+      if ((even && port % 2 !== 0) || !directory.claim(RELAY, port)) {
         continue;
       }
       attempts += 1;
-      const socket = openSocket();
       try {
-        await bind(socket, relayAddress, port);
-        return socket;
+        return await dataPath.openFlow({ client, relay: RELAY, port, room: null });
       } catch {
-        socket.close();
+        directory.release(RELAY, port);
       }
     }
     return null;
   }
 
-  #sendToClient(packet: Uint8Array, port: number, address: string): void {
-    // node-turn answers from callbacks of its own; a socket closed meanwhile, or port 0, would throw there.
-    if (this.#stopped || port === 0) {
-      return;
+  #sendToClient(client: DatagramClient, packet: Uint8Array): void {
+    // node-turn answers from callbacks of its own, maybe after the end.
+    if (!this.#stopped) {
+      this.#options.dataPath.sendControl(client, packet);
     }
-    this.#listener.send(packet, port, address, () => undefined);
   }
 }
 

@@ -4,9 +4,12 @@
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type Server from 'node-turn';
 import Address from 'node-turn/lib/address.js';
 import Attribute from 'node-turn/lib/attribute.js';
 import Message from 'node-turn/lib/message.js';
+import type Transport from 'node-turn/lib/transport.js';
+import type { DatagramClient } from '../data-path/data-path.ts';
 
 export const MessageClass = { request: 0, indication: 1, success: 2, error: 3 } as const;
 export const Method = {
@@ -52,6 +55,7 @@ const ANSWER_ONLY: ReadonlySet<number> = new Set([0x0001, 0x0009, 0x000a, 0x0016
 
 /** A request or indication as received. Its reply is an ordinary engine message. */
 export class IncomingMessage extends Message {
+  readonly client: DatagramClient;
   /** Comprehension-required types this relay does not know. */
   readonly unknownRequired: number[] = [];
   /** True once an attribute was found whose value cannot be read. */
@@ -63,6 +67,11 @@ export class IncomingMessage extends Message {
   evenPortReserve: boolean | null = null;
   #packet: Buffer = Buffer.alloc(0);
   #integrity: { offset: number; mac: Buffer } | null = null;
+
+  constructor(server: Server, transport: Transport, client: DatagramClient) {
+    super(server, transport);
+    this.client = client;
+  }
 
   /**
    * Reads a datagram. False for what is no STUN message, and for one whose lengths do not add up
