@@ -10,6 +10,8 @@
 export interface TurnUser {
   readonly expiresAtSeconds: number;
   readonly peerId: string;
+  /** What comes before the first dot of the peer id: alike for members of one room. Null without a dot. */
+  readonly roomTag: string | null;
 }
 
 /** What an `RTCIceServer` needs beside its URLs. `credential` is base64 of 20 octets. */
@@ -67,5 +69,6 @@ export function parseUsername(username: string): TurnUser | null {
   if (expiry === undefined || peerId === undefined) {
     return null;
   }
-  return { expiresAtSeconds: Number(expiry), peerId };
+  const dot = peerId.indexOf('.');
+  return { expiresAtSeconds: Number(expiry), peerId, roomTag: dot > 0 ? peerId.slice(0, dot) : null };
 }

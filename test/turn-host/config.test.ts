@@ -55,7 +55,15 @@ describe('the credential', () => {
 
   it('reads back what it minted', async () => {
     const { username } = await mintCredential('secret', 'tag.peer_1-', 1_700_000_000);
-    expect(parseUsername(username)).toEqual({ expiresAtSeconds: 1_700_000_000, peerId: 'tag.peer_1-' });
+    expect(parseUsername(username)).toEqual({
+      expiresAtSeconds: 1_700_000_000,
+      peerId: 'tag.peer_1-',
+      roomTag: 'tag',
+    });
+  });
+
+  it.each(['peer', '.peer', ''])('names no room in %j', (peerId) => {
+    expect(parseUsername(`1:${peerId}`)?.roomTag ?? null).toBeNull();
   });
 
   it.each(['constructor', '', ':', '1:', ':a', '01:a', '-1:a', '1e3:a', '1:a:b', '1:a b', '1 :a', '1:a\n'])(

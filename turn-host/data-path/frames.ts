@@ -11,8 +11,6 @@ export const CHANNEL_HEADER_BYTES = 4;
 /** Before the payload of a Data indication: STUN header, XOR-PEER-ADDRESS, header of DATA. By family of the peer. */
 export const DATA_HEADER_BYTES_IPV4 = 36;
 export const DATA_HEADER_BYTES_IPV6 = 48;
-/** As much as may have to be put before a payload. */
-export const MAX_HEADER_BYTES = DATA_HEADER_BYTES_IPV6;
 
 const MAGIC_COOKIE = 0x2112a442;
 const FINGERPRINT_XOR = 0x5354554e;

@@ -13,10 +13,10 @@ import {
   CHANNEL_HEADER_BYTES,
   channelDataBytes,
   createSendFields,
+  DATA_HEADER_BYTES_IPV6,
   dataHeaderBytes,
   FrameKind,
   kindOf,
-  MAX_HEADER_BYTES,
   paddingOf,
   readSend,
   writeChannelHeader,
@@ -175,7 +175,7 @@ class PortableDataPath implements DataPath {
   readonly #send = createSendFields();
   readonly #ip: IpWords = new Int32Array(4);
   /** Where a packet is put together that is sent before the next one comes. */
-  #out = Buffer.allocUnsafe(MAX_HEADER_BYTES + MAX_DATAGRAM_BYTES + PADDING_BYTES);
+  #out = Buffer.allocUnsafe(DATA_HEADER_BYTES_IPV6 + MAX_DATAGRAM_BYTES + PADDING_BYTES);
   #isClosed = false;
 
   constructor(options: DataPathOptions) {

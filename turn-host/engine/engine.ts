@@ -11,8 +11,9 @@ import type Message from 'node-turn/lib/message.js';
 import Transport, { type AnswerSocket } from 'node-turn/lib/transport.js';
 import type User from 'node-turn/lib/user.js';
 import type { TurnHostConfig } from '../config.ts';
+import { parseUsername } from '../credential.ts';
 import type { DatagramClient, DataPath, Flow } from '../data-path/data-path.ts';
-import type { Directory } from '../data-path/directory.ts';
+import { type Directory, type RoomWords, roomWords } from '../data-path/directory.ts';
 import type { Grant } from '../data-path/grants.ts';
 import { createPeerPolicy, type PeerPolicy } from '../policy/peer-policy.ts';
 import { AllocationQuota } from './allocation-quota.ts';
@@ -239,7 +240,8 @@ export class TurnEngine {
     let made = false;
     this.#pending.set(fiveTuple, message.transactionID);
     try {
-      const flow = await this.#openFlow(message.client, message.evenPortReserve !== null);
+      const room = roomOf(user);
+      const flow = await this.#openFlow(message.client, room, message.evenPortReserve !== null);
       if (flow === null) {
         refuse(reply, 508, 'Insufficient Capacity');
         return;
@@ -257,7 +259,7 @@ export class TurnEngine {
       const relay = { allocation: new Allocation(message, [face], lifetime), flow };
       this.#relays.set(fiveTuple, relay);
       made = true;
-      directory.publish(RELAY, flow.port, null);
+      directory.publish(RELAY, flow.port, room);
       this.#schedule(relay, lifetime);
       this.#options.log(`allocation made, ${this.#relays.size} in use`);
       this.#answerAllocate(reply, relay.allocation);
@@ -408,7 +410,7 @@ export class TurnEngine {
   }
 
   /** Draws a port and goes on from there, so that a free one is found in a range nearly full (RFC 6056 s3.3.1). */
-  async #openFlow(client: DatagramClient, even: boolean): Promise<Flow | null> {
+  async #openFlow(client: DatagramClient, room: RoomWords | null, even: boolean): Promise<Flow | null> {
     const { config, dataPath, directory } = this.#options;
     const { minPort, maxPort } = config;
     const ports = maxPort - minPort + 1;
@@ -421,7 +423,7 @@ export class TurnEngine {
       }
       attempts += 1;
       try {
-        return await dataPath.openFlow({ client, relay: RELAY, port, room: null });
+        return await dataPath.openFlow({ client, relay: RELAY, port, room });
       } catch {
         directory.release(RELAY, port);
       }
@@ -441,4 +443,9 @@ export class TurnEngine {
 function lifetimeOf(message: Message): number {
   const asked = message.getAttribute('lifetime');
   return typeof asked === 'number' ? Math.min(asked, MAX_LIFETIME_SECONDS) : DEFAULT_LIFETIME_SECONDS;
+}
+
+function roomOf(user: User): RoomWords | null {
+  const tag = parseUsername(user.username)?.roomTag ?? null;
+  return tag === null ? null : roomWords(tag);
 }
