@@ -298,7 +298,7 @@ export function readBoxes(): Box[] {
 /** Resolves once every link of the page decodes pictures of this width, with the moment; null when they do not in time. */
 export async function awaitWidth(width: number): Promise<number | null> {
   const POLL_MS = 50;
-  const TIMEOUT_MS = 10_000;
+  const TIMEOUT_MS = 20_000;
   const endMs = performance.now() + TIMEOUT_MS;
   while (performance.now() < endMs) {
     const widths: number[] = [];
