@@ -2,10 +2,11 @@
  * A running call as a Solid store, and what happened in it as events. Owns the adaptation; holds no words for people
  * and decides nothing about links.
  */
-import { type Accessor, createMemo, createSignal, onCleanup } from 'solid-js';
+import { type Accessor, createMemo, onCleanup } from 'solid-js';
 import { createStore, reconcile } from 'solid-js/store';
 import type { Call } from '../call/call-types.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot, PeerState, Route, ServerState } from '../call/snapshot.ts';
+import { type CallEvent, createNotices, type Notices } from './notices.ts';
 
 export type { EndCode, PeerState } from '../call/snapshot.ts';
 
@@ -29,61 +30,32 @@ interface CallView {
   readonly peers: readonly PeerView[];
 }
 
-/** What is worth announcing. `id` counts up; `name` is hostile text and empty for events of the server. */
-export interface CallEvent {
-  readonly id: number;
-  readonly kind:
-    | 'joined'
-    | 'left'
-    | 'unreachable'
-    | 'reconnecting'
-    | 'reconnected'
-    | 'muted'
-    | 'unmuted'
-    | 'server-away'
-    | 'server-back';
-  readonly name: string;
-}
-
 export interface CallStore {
   readonly view: CallView;
   /** Everyone who may have a tile, in order of appearance. */
   readonly tiles: Accessor<readonly PeerView[]>;
-  /** The last few events, oldest first; each is dropped after EVENT_LIFE_MS. */
-  readonly events: Accessor<readonly CallEvent[]>;
+  /** The call's own events are posted here by the store. */
+  readonly notices: Notices;
 }
-
-const EVENT_LIFE_MS = 6_000;
-const MAX_EVENTS = 4;
 
 /** Needs a Solid owner; does not own `call`. */
 export function createCallStore(call: Call): CallStore {
   const [view, setView] = createStore<CallView>(copy(call.snapshot()));
-  const [events, setEvents] = createSignal<readonly CallEvent[]>([]);
-  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const notices = createNotices();
   let previous = call.snapshot();
-  let nextId = 1;
 
   const unsubscribe = call.subscribe(() => {
     const next = call.snapshot();
     for (const event of happened(previous, next)) {
-      const entry = { ...event, id: nextId++ };
-      setEvents((list) => [...list, entry].slice(-MAX_EVENTS));
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        setEvents((list) => list.filter((other) => other.id !== entry.id));
-      }, EVENT_LIFE_MS);
-      timers.add(timer);
+      // A mark on the tile shows it already.
+      notices.post({ ...event, quiet: event.kind === 'muted' || event.kind === 'unmuted' });
     }
     previous = next;
     setView(reconcile(copy(next), { key: 'key' }));
   });
-  onCleanup(() => {
-    unsubscribe();
-    for (const timer of timers) clearTimeout(timer);
-  });
+  onCleanup(unsubscribe);
 
-  return { view, tiles: createMemo(() => view.peers.filter((peer) => peer.confirmed)), events };
+  return { view, tiles: createMemo(() => view.peers.filter((peer) => peer.confirmed)), notices };
 }
 
 // reconcile() writes into the objects it was given before, so the engine's snapshots must not be among them.
@@ -98,9 +70,9 @@ function copyPeer(peer: PeerSnapshot): PeerView {
 }
 
 /** What changed between two snapshots that a person should hear of. */
-function happened(before: CallSnapshot, after: CallSnapshot): Omit<CallEvent, 'id'>[] {
+function happened(before: CallSnapshot, after: CallSnapshot): CallEvent[] {
   if (after.phase === 'ended') return [];
-  const found: Omit<CallEvent, 'id'>[] = [];
+  const found: CallEvent[] = [];
   const old = new Map(before.peers.map((peer) => [peer.key, peer]));
   for (const peer of after.peers) {
     const was = old.get(peer.key);

@@ -10,6 +10,8 @@ import './styles/home.css';
 import './styles/lobby.css';
 import './styles/stage.css';
 import './styles/call.css';
+import './styles/bar.css';
+import './styles/panel.css';
 import './styles/dialogs.css';
 import './styles/ended.css';
 

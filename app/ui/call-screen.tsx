@@ -1,16 +1,23 @@
 /** The call: stage, bar, people and dialogs, put together. */
-import Ellipsis from 'lucide-solid/icons/ellipsis';
-import PhoneOff from 'lucide-solid/icons/phone-off';
 import UserPlus from 'lucide-solid/icons/user-plus';
 import Users from 'lucide-solid/icons/users';
-import { createSignal, Show } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import type { AppModel, CallModel } from '../state/app-model.ts';
-import { BarButton, moveFocus, SourceToggle } from './bar.tsx';
+import {
+  Bar,
+  BarButton,
+  type BarItem,
+  createBarLayout,
+  createIdle,
+  focusBarButton,
+  SourceToggle,
+} from './bar.tsx';
 import { Ended } from './ended.tsx';
+import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { People } from './people.tsx';
 import { ShareLink } from './share.tsx';
-import { createShortcuts } from './shortcuts.ts';
+import { createShortcuts, type Shortcut } from './shortcuts.ts';
 import { createAlone, Notices, Situation } from './situation.tsx';
 import { Stage } from './stage.tsx';
 
@@ -23,20 +30,59 @@ export function CallScreen(props: { app: AppModel; model: CallModel }) {
 }
 
 function Running(props: { app: AppModel; model: CallModel }) {
-  const [people, setPeople] = createSignal(false);
-  const [open, setOpen] = createSignal<'none' | 'invite' | 'more'>('none');
-  const close = () => setOpen('none');
+  const [panel, setPanel] = createSignal<'none' | 'People'>('none');
+  const [open, setOpen] = createSignal<'none' | 'invite' | 'more' | 'keys'>('none');
+  const closer = (name: 'invite' | 'more' | 'keys') => () => setOpen((old) => (old === name ? 'none' : old));
   const alone = createAlone(props.model);
   const media = () => props.model.media;
+  const togglePanel = (name: 'People') => setPanel((old) => (old === name ? 'none' : name));
+  const closePanel = () => {
+    const was = panel();
+    setPanel('none');
+    focusBarButton(was);
+  };
+
+  // In the order of the bar. The rank is the order in which they stay in it.
+  const items: readonly BarItem[] = [
+    { rank: 0, draw: () => <SourceToggle model={props.model} kind="microphone" /> },
+    { rank: 0, draw: () => <SourceToggle model={props.model} kind="camera" /> },
+    {
+      rank: 4,
+      draw: () => (
+        <BarButton label="People" pressed={panel() === 'People'} onClick={() => togglePanel('People')}>
+          <Users aria-hidden="true" />
+        </BarButton>
+      ),
+    },
+    {
+      rank: 6,
+      draw: () => (
+        <BarButton label="Invite" onClick={() => setOpen('invite')}>
+          <UserPlus aria-hidden="true" />
+        </BarButton>
+      ),
+    },
+  ];
+  const layout = createBarLayout(items);
+  const closeMore = ({ target }: Event) => {
+    if (target instanceof Element && target.closest('button')) setOpen('none');
+  };
+  const idle = createIdle(() => panel() !== 'none' || alone());
+
+  const shortcuts: readonly Shortcut[] = [
+    { key: 'M', does: 'Microphone on or off', run: () => media().toggle('microphone') },
+    { key: 'V', does: 'Camera on or off', run: () => media().toggle('camera') },
+    { key: '?', does: 'These shortcuts', run: () => setOpen('keys') },
+  ];
   createShortcuts({
     enabled: props.app.shortcuts,
-    toggleMicrophone: () => media().toggle('microphone'),
-    toggleCamera: () => media().toggle('camera'),
+    all: shortcuts,
     microphoneOff: () => !media().source('microphone').wanted,
     talk: (on) => media().setWanted('microphone', on),
   });
+
   return (
-    <main class="call" data-people={people()}>
+    <main class="call" data-panel={panel()} data-idle={idle() ? '' : undefined}>
       <ScreenHeading hidden>
         Call <bdi>{props.model.label}</bdi>
       </ScreenHeading>
@@ -49,54 +95,57 @@ function Running(props: { app: AppModel; model: CallModel }) {
           <Situation model={props.model} alone={alone()} />
           <Stage model={props.model} alone={alone()} />
         </div>
-        <Show when={people()}>
-          <People model={props.model} onClose={() => setPeople(false)} />
+        <Show when={panel() === 'People'}>
+          <Panel name="People" onClose={closePanel}>
+            <People model={props.model} />
+          </Panel>
         </Show>
       </div>
-      <div class="bar" role="toolbar" aria-label="Call controls" onKeyDown={moveFocus}>
-        <SourceToggle model={props.model} kind="microphone" />
-        <SourceToggle model={props.model} kind="camera" />
-        <BarButton label="People" pressed={people()} onClick={() => setPeople((on) => !on)}>
-          <Users aria-hidden="true" />
-        </BarButton>
-        <BarButton label="Invite" onClick={() => setOpen('invite')}>
-          <UserPlus aria-hidden="true" />
-        </BarButton>
-        <BarButton label="More" onClick={() => setOpen('more')}>
-          <Ellipsis aria-hidden="true" />
-        </BarButton>
-        <BarButton label="Leave" danger onClick={() => props.model.leave()}>
-          <PhoneOff aria-hidden="true" />
-        </BarButton>
-      </div>
-      <Dialog title="Invite people" open={open() === 'invite'} onClose={close}>
-        <p>Whoever has this link can join. Pass it on only to people you want here.</p>
-        <Show when={props.model.hasPassword}>
-          <p>They also need the room password.</p>
+      <Bar layout={layout} onMore={() => setOpen('more')} onLeave={() => props.model.leave()} />
+      <Dialog title="More" open={open() === 'more'} onClose={closer('more')}>
+        <Show when={layout.underMore().length > 0}>
+          <div
+            class="bar-rest"
+            // Before the button's own: what it opens may take the focus, and behind a dialog nothing can.
+            on:click={{ capture: true, handleEvent: closeMore }}
+          >
+            <For each={layout.underMore()}>{(item) => item.draw()}</For>
+          </div>
         </Show>
-        <ShareLink link={props.model.link} />
-      </Dialog>
-      <Dialog title="More" open={open() === 'more'} onClose={close}>
         <DeviceSelects media={media()} />
         <SourceNote media={media()} kind="microphone" />
         <SourceNote media={media()} kind="camera" />
         <Show when={props.model.relayOnly}>
           <p class="hint">This call uses only the relay: the others do not see your network address.</p>
         </Show>
-        <h3>Keyboard</h3>
+        <Switch
+          label="Keyboard shortcuts"
+          checked={props.app.shortcuts()}
+          onChange={props.app.setShortcuts}
+        />
+        <button type="button" onClick={() => setOpen('keys')}>
+          Show shortcuts
+        </button>
+      </Dialog>
+      <Dialog title="Invite people" open={open() === 'invite'} onClose={closer('invite')}>
+        <p>Whoever has this link can join. Pass it on only to people you want here.</p>
+        <Show when={props.model.hasPassword}>
+          <p>They also need the room password.</p>
+        </Show>
+        <ShareLink link={props.model.link} />
+      </Dialog>
+      <Dialog title="Shortcuts" open={open() === 'keys'} onClose={closer('keys')}>
         <dl class="keys">
-          <div>
-            <dt>
-              <kbd>M</kbd>
-            </dt>
-            <dd>Microphone on or off</dd>
-          </div>
-          <div>
-            <dt>
-              <kbd>V</kbd>
-            </dt>
-            <dd>Camera on or off</dd>
-          </div>
+          <For each={shortcuts}>
+            {({ key, does }) => (
+              <div>
+                <dt>
+                  <kbd>{key}</kbd>
+                </dt>
+                <dd>{does}</dd>
+              </div>
+            )}
+          </For>
           <div>
             <dt>
               <kbd>Space</kbd>

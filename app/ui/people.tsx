@@ -1,42 +1,33 @@
 /** Who is here, and how each of them is reached. */
-import X from 'lucide-solid/icons/x';
 import { For, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import { nameOr, peerStateWords } from './words.ts';
 
-export function People(props: { model: CallModel; onClose: () => void }) {
+export function People(props: { model: CallModel }) {
   const media = () => props.model.media;
   return (
-    <aside class="people" aria-label="People">
-      <header class="dialog-head">
-        <h2>People</h2>
-        <button type="button" class="icon-button" aria-label="Close" onClick={() => props.onClose()}>
-          <X aria-hidden="true" />
-        </button>
-      </header>
-      <ul>
-        <li>
-          <bdi>{nameOr(props.model.name)}</bdi>
-          <span class="hint">you{media().source('microphone').status === 'on' ? '' : ', muted'}</span>
-        </li>
-        <For each={props.model.view.peers}>
-          {(peer) => (
-            <li>
-              <bdi>{nameOr(peer.name)}</bdi>
-              <span class="hint">
-                {peerStateWords(peer.state)}
-                {peer.confirmed && !peer.microphone ? ', muted' : ''}
-                {peer.state === 'connected' && peer.route !== 'unknown' ? `, ${peer.route}` : ''}
-              </span>
-              <Show when={peer.state === 'unreachable'}>
-                <button type="button" class="quiet" onClick={() => props.model.retry()}>
-                  Try again
-                </button>
-              </Show>
-            </li>
-          )}
-        </For>
-      </ul>
-    </aside>
+    <ul class="people">
+      <li>
+        <bdi>{nameOr(props.model.name)}</bdi>
+        <span class="hint">you{media().source('microphone').status === 'on' ? '' : ', muted'}</span>
+      </li>
+      <For each={props.model.view.peers}>
+        {(peer) => (
+          <li>
+            <bdi>{nameOr(peer.name)}</bdi>
+            <span class="hint">
+              {peerStateWords(peer.state)}
+              {peer.confirmed && !peer.microphone ? ', muted' : ''}
+              {peer.state === 'connected' && peer.route !== 'unknown' ? `, ${peer.route}` : ''}
+            </span>
+            <Show when={peer.state === 'unreachable'}>
+              <button type="button" class="quiet" onClick={() => props.model.retry()}>
+                Try again
+              </button>
+            </Show>
+          </li>
+        )}
+      </For>
+    </ul>
   );
 }

@@ -25,16 +25,13 @@ export function Notices(props: { model: CallModel; alone: boolean }) {
     <div class="notices" role="status" aria-label="Notices">
       <p class="visually-hidden">{situation()}</p>
       <p class="visually-hidden">{own()}</p>
-      <For each={props.model.events()}>
-        {(event) => (
-          <p
-            // A mark on the tile shows it already.
-            classList={{ 'visually-hidden': event.kind === 'muted' || event.kind === 'unmuted' }}
-          >
-            <Show when={!event.kind.startsWith('server')}>
-              <bdi>{nameOr(event.name)}</bdi>{' '}
+      <For each={props.model.notices.shown()}>
+        {(notice) => (
+          <p classList={{ 'visually-hidden': notice.quiet }}>
+            <Show when={notice.name !== undefined && !('kind' in notice && notice.kind.startsWith('server'))}>
+              <bdi>{nameOr(notice.name ?? '')}</bdi>{' '}
             </Show>
-            {eventWords(event.kind)}
+            {'kind' in notice ? eventWords(notice.kind) : notice.says}
           </p>
         )}
       </For>

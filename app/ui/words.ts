@@ -2,8 +2,9 @@
  * Every sentence keyed by a code of the engine. Owns the words, and nothing else.
  */
 import type { LinkProblem } from '../state/app-model.ts';
-import type { CallEvent, EndCode, PeerState } from '../state/call-model.ts';
+import type { EndCode, PeerState } from '../state/call-model.ts';
 import type { SourceKind, SourceStatus } from '../state/media-model.ts';
+import type { CallEvent } from '../state/notices.ts';
 
 interface Explanation {
   readonly says: string;

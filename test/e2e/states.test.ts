@@ -266,8 +266,11 @@ it('every screen fits a window of 320 by 256, with targets of 44 pixels and no m
   await button(alice, 'Copy link').waitFor();
   expect(await alice.page.evaluate(misfits)).toBe('');
   await button(alice, 'Copy link').scrollIntoViewIfNeeded();
+  if (!(await button(alice, 'People').isVisible())) await button(alice, 'More').click();
   await button(alice, 'People').click();
+  await alice.page.getByRole('complementary', { name: 'People' }).waitFor();
   expect(await alice.page.evaluate(misfits)).toBe('');
+  await alice.page.keyboard.press('Escape');
   await button(alice, 'More').click();
   await alice.page.getByRole('dialog', { name: 'More' }).waitFor();
   expect(await alice.page.evaluate(misfits)).toBe('');

@@ -295,10 +295,10 @@ describe('the call', () => {
     const { call, screen } = joined();
     const told = () => {
       const list = screen('call')
-        .events()
-        .map(({ kind, name }) => `${name} ${kind}`.trim());
+        .notices.shown()
+        .map((notice) => ('kind' in notice ? `${notice.name} ${notice.kind}`.trim() : notice.says));
       vi.advanceTimersByTime(10_000);
-      expect(screen('call').events()).toEqual([]);
+      expect(screen('call').notices.shown()).toEqual([]);
       return list;
     };
     call.change({ peers: [peer('a', { confirmed: false, state: 'connecting' })] });
@@ -323,10 +323,52 @@ describe('the call', () => {
     expect(told()).toEqual(['a left']);
   });
 
-  it('never keeps more than a few events', () => {
+  it('shows a few notices at a time, all of them in order, and each for long enough to be read', () => {
+    const { screen } = joined();
+    const { notices } = screen('call');
+    const said = () => notices.shown().map((notice) => ('says' in notice ? notice.says : ''));
+    for (let index = 1; index <= 5; index += 1) notices.post({ says: `${index}` });
+    expect(said()).toEqual(['1', '2', '3']);
+    vi.advanceTimersByTime(1_900);
+    expect(said()).toEqual(['1', '2', '3']);
+    vi.advanceTimersByTime(200);
+    expect(said()).toEqual(['3', '4', '5']);
+    vi.advanceTimersByTime(5_000);
+    expect(said()).toEqual(['4', '5']);
+    vi.advanceTimersByTime(2_000);
+    expect(said()).toEqual([]);
+  });
+
+  it('bounds what waits to be said, and lets the latest about one thing stand for all', () => {
+    const { screen } = joined();
+    const { notices } = screen('call');
+    const said = () => notices.shown().map((notice) => ('says' in notice ? notice.says : ''));
+    for (let index = 1; index <= 1_000; index += 1) notices.post({ says: `${index}` });
+    const seen = new Set(said());
+    for (let seconds = 0; seconds < 120; seconds += 1) {
+      for (const says of said()) seen.add(says);
+      vi.advanceTimersByTime(1_000);
+    }
+    expect(seen.size).toBeLessThanOrEqual(30);
+    expect([...seen].at(-1)).toBe('1000');
+    expect(said()).toEqual([]);
+
+    for (let index = 1; index <= 9; index += 1)
+      notices.post({ says: `${index} messages`, about: 'messages' });
+    expect(said()).toEqual(['9 messages']);
+  });
+
+  it('says quiet notices at once, whoever waits, and bounds them too', () => {
     const { call, screen } = joined();
+    const { notices } = screen('call');
+    for (let index = 1; index <= 9; index += 1) notices.post({ says: `${index}` });
     call.change({ peers: Array.from({ length: 50 }, (_, index) => peer(`p${index}`)) });
-    expect(screen('call').events().length).toBeLessThanOrEqual(4);
+    call.change({
+      peers: Array.from({ length: 50 }, (_, index) => peer(`p${index}`, { microphone: false })),
+    });
+    const quiet = notices.shown().filter((notice) => notice.quiet);
+    expect(quiet.map((notice) => notice.name)).toContain('p49');
+    expect(notices.shown().length).toBeLessThanOrEqual(11);
   });
 
   it('turns camera and microphone off when it ends, whoever ended it', () => {
