@@ -62,24 +62,19 @@ function closed(socket: Socket): Promise<void> {
 class PortableListener implements Listener {
   readonly index: number;
   readonly ip: string;
+  readonly port: number;
+  readonly receiveBufferBytes: number;
+  readonly sendBufferBytes: number;
   readonly socket: Socket;
 
+  /** `socket` is bound. */
   constructor(index: number, ip: string, socket: Socket) {
     this.index = index;
     this.ip = ip;
     this.socket = socket;
-  }
-
-  get port(): number {
-    return this.socket.address().port;
-  }
-
-  get receiveBufferBytes(): number {
-    return this.socket.getRecvBufferSize();
-  }
-
-  get sendBufferBytes(): number {
-    return this.socket.getSendBufferSize();
+    this.port = socket.address().port;
+    this.receiveBufferBytes = socket.getRecvBufferSize();
+    this.sendBufferBytes = socket.getSendBufferSize();
   }
 }
 
