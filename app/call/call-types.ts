@@ -2,6 +2,7 @@
  * The engine's face: what `state/` and `app/main.tsx` use of it. Owns no behaviour.
  */
 import type { LocalMedia } from './media/media-types.ts';
+import type { ScreenShare } from './media/screen-types.ts';
 import type { Observable } from './observable.ts';
 import type { CallSnapshot, LinkReport } from './snapshot.ts';
 
@@ -18,6 +19,8 @@ export interface CallOptions {
 }
 
 export interface Call extends Observable<CallSnapshot> {
+  /** This person's own screen. Those of the others are in the snapshot. */
+  readonly screen: ScreenShare;
   /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
   level(peerKey: string): number;
   /** What the browser measured on the link to a peer; null for an unknown key. */

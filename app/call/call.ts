@@ -11,7 +11,8 @@ import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { createReporter } from './link-report.ts';
-import type { LocalMediaSnapshot } from './media/media-types.ts';
+import { createScreenFeature } from './media/screen-feature.ts';
+import { createScreenSource } from './media/screen-source.ts';
 import { createMesh, type Mesh } from './mesh.ts';
 import { createSubject } from './observable.ts';
 import type { LocalTracks } from './peer-link.ts';
@@ -53,6 +54,9 @@ export function createCall(
   let signaling: Signaling | null = null;
   let refreshTimer: ReturnType<typeof setTimeout> | null = null;
   let refreshAtMs = Number.POSITIVE_INFINITY;
+  const screen = createScreenSource();
+  const screens = createScreenFeature(screen, refresh);
+  scope.onClose(() => screen.close());
 
   /**
    * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
@@ -83,7 +87,7 @@ export function createCall(
       server: state,
       endCode: null,
       strangers: mesh.strangers(),
-      peers: mesh.peers(),
+      peers: mesh.peers().map((peer) => ({ ...peer, screen: screens.of(peer.key) })),
     });
   }
 
@@ -92,6 +96,16 @@ export function createCall(
     mesh?.sayBye();
     subject.set({ ...subject.snapshot(), phase: 'ended', endCode, peers: [], strangers: 0 });
     scope.close();
+  }
+
+  function ownTracks(): LocalTracks {
+    const { microphoneTrack, cameraTrack } = options.media.snapshot();
+    const own = screen.snapshot();
+    return {
+      microphone: microphoneTrack,
+      camera: cameraTrack,
+      screen: own.state === 'sharing' ? own.tracks : null,
+    };
   }
 
   function start({ keys, identity, connections, fingerprint }: CallMaterial): void {
@@ -116,17 +130,23 @@ export function createCall(
       ownFingerprint: fingerprint,
       ownHelloBytes: encodeHello(hello),
       relayOnly: options.relayOnly,
-      tracks: tracksOf(options.media.snapshot()),
+      tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),
-      features: [],
+      features: [screens],
       changed: refresh,
     });
     mesh = people;
     scope.onClose(room.on((event) => people.handle(event)));
     scope.onClose(room.subscribe(refresh));
     scope.onClose(() => room.close());
-    scope.onClose(options.media.subscribe(() => people.setTracks(tracksOf(options.media.snapshot()))));
+    scope.onClose(options.media.subscribe(() => people.setTracks(ownTracks())));
+    scope.onClose(
+      screen.subscribe(() => {
+        people.setTracks(ownTracks());
+        screens.announce();
+      }),
+    );
 
     // A closed page cannot say goodbye; a page that is going away just can.
     addEventListener('pagehide', () => people.sayBye(), { signal });
@@ -160,6 +180,7 @@ export function createCall(
   return {
     snapshot: () => subject.snapshot(),
     subscribe: (listener) => subject.subscribe(listener),
+    screen,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {
       const member = mesh?.member(key);
@@ -172,10 +193,6 @@ export function createCall(
     },
     leave: () => end('left'),
   };
-}
-
-function tracksOf(media: LocalMediaSnapshot): LocalTracks {
-  return { microphone: media.microphoneTrack, camera: media.cameraTrack };
 }
 
 function roomUrl(): string {

@@ -83,8 +83,11 @@ export interface Member {
   isSettling(): boolean;
   /** Signals that did not open or did not decode. */
   refusedSignals(): number;
-  snapshot(): PeerSnapshot;
+  snapshot(): LinkedPeer;
 }
+
+/** A person as their link shows them; what they do besides talking is the features'. */
+export type LinkedPeer = Omit<PeerSnapshot, 'screen'>;
 
 /** How long nothing must arrive before a link counts as silent. SCTP sends again after a second (RFC 9260 s16). */
 const SILENCE_MS = 1_500;

@@ -15,11 +15,10 @@ import type { RoomKeys } from '../crypto/room-keys.ts';
 import type { CallFeature } from './channels/link-port.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { usableIceServers } from './ice-servers.ts';
-import { createMember, type Member, type MemberContext } from './member.ts';
+import { createMember, type LinkedPeer, type Member, type MemberContext } from './member.ts';
 import type { LocalTracks } from './peer-link.ts';
 import type { Scope } from './scope.ts';
 import type { SignalingEvent } from './signaling.ts';
-import type { PeerSnapshot } from './snapshot.ts';
 
 export interface MeshOptions {
   readonly scope: Scope;
@@ -44,7 +43,7 @@ export interface Mesh {
   /** Takes the room's events in order. What comes faster than it can be handled is dropped. */
   handle(event: SignalingEvent): void;
   setTracks(tracks: LocalTracks): void;
-  peers(): readonly PeerSnapshot[];
+  peers(): readonly LinkedPeer[];
   /** Whether a welcome was taken in, and with it who was there before. */
   isWelcomed(): boolean;
   /** Whether somebody's link is about to form, or their first picture about to arrive. */
@@ -198,7 +197,8 @@ export function createMesh(options: MeshOptions): Mesh {
         });
     },
     setTracks(next) {
-      if (next.microphone === tracks.microphone && next.camera === tracks.camera) return;
+      const same = (['microphone', 'camera', 'screen'] as const).every((kind) => next[kind] === tracks[kind]);
+      if (same) return;
       tracks = next;
       for (const member of members.values()) member.tracksChanged();
     },

@@ -8,6 +8,7 @@ import { createGate, type FeatureFrame, type LinkPort } from './channels/link-po
 import { codecsFor } from './codecs.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
+import type { ScreenMode, ScreenTracks } from './media/screen-types.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
 import type { Scope } from './scope.ts';
 import type { PeerStreams, Route } from './snapshot.ts';
@@ -21,6 +22,7 @@ export interface Confirmation {
 export interface LocalTracks {
   readonly microphone: MediaStreamTrack | null;
   readonly camera: MediaStreamTrack | null;
+  readonly screen: ScreenTracks | null;
 }
 
 export interface PeerLinkOptions {
@@ -89,6 +91,13 @@ export interface PeerLink {
 const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
+const SCREEN = 2;
+const SCREEN_AUDIO = 3;
+/** What may be spent on a screen, and what is kept when the path does not carry it all. */
+const SCREEN_ENCODING = {
+  text: { maxBitrate: 2_500_000, maxFramerate: 15, keeps: 'maintain-resolution' },
+  motion: { maxBitrate: 4_000_000, maxFramerate: 30, keeps: 'maintain-framerate' },
+} as const;
 /** Asking the browser about a link stops its threads for a moment; nothing is asked while first frames are due. */
 const CALM_MS = 2_000;
 /**
@@ -104,7 +113,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { signal } = scope;
   const { pc, control, features } = options.connection;
   const main = new MediaStream();
+  const screen = new MediaStream();
   let tracks = options.tracks;
+  let screenMode: ScreenMode | null = null;
+  let tuning: Promise<void> = Promise.resolve();
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
   let ended = false;
@@ -167,10 +179,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       const codecs = codecsFor(transceiver.receiver.track.kind);
       if (codecs) transceiver.setCodecPreferences(codecs);
     }
-    for (const index of [MICROPHONE, CAMERA]) {
-      const track = list[index]?.receiver.track;
-      if (track) main.addTrack(track);
-    }
+    list.forEach(({ receiver }, index) => {
+      (index === MICROPHONE || index === CAMERA ? main : screen).addTrack(receiver.track);
+    });
     // A receiver's track is muted until packets arrive (webrtc-pc s5.5).
     list[CAMERA]?.receiver.track.addEventListener('unmute', () => events.pictureArrived(), {
       signal,
@@ -192,6 +203,26 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   function applyTracks(): void {
     replace(MICROPHONE, tracks.microphone);
     replace(CAMERA, tracks.camera);
+    if (tracks.screen) tuneScreen(tracks.screen.mode);
+    replace(SCREEN, tracks.screen?.video ?? null);
+    replace(SCREEN_AUDIO, tracks.screen?.audio ?? null);
+  }
+
+  function tuneScreen(mode: ScreenMode): void {
+    const sender = transceivers[SCREEN]?.sender;
+    if (!sender || ended || mode === screenMode) return;
+    screenMode = mode;
+    const { keeps, ...limits } = SCREEN_ENCODING[mode];
+    // One after another: parameters read before an earlier change took effect are refused (webrtc-pc s5.2).
+    tuning = tuning
+      .then(() => {
+        const parameters = sender.getParameters();
+        parameters.degradationPreference = keeps;
+        for (const encoding of parameters.encodings) Object.assign(encoding, limits);
+        return sender.setParameters(parameters);
+      })
+      // A browser that lacks one of these: the picture goes as the browser would have it.
+      .catch(() => undefined);
   }
 
   function replace(index: number, track: MediaStreamTrack | null): void {
@@ -321,7 +352,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   );
 
   return {
-    streams: { main },
+    streams: { main, screen },
     port,
     state: () => pc.connectionState,
     isControlOpen: () => control.readyState === 'open',

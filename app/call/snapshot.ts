@@ -3,6 +3,8 @@
  * makes a new snapshot. Owns no behaviour; knows no Solid and no words for people (those are `ui`'s, keyed by `code`).
  */
 
+import type { PeerScreen } from './media/screen-types.ts';
+
 /** Where the room's server is, seen from here. A running call does not need it. */
 export type ServerState = 'connecting' | 'connected' | 'away';
 
@@ -33,6 +35,8 @@ export type Route = 'unknown' | 'direct' | 'relayed';
 export interface PeerStreams {
   /** Camera and microphone together, so that the browser keeps them in step (lip-sync). */
   readonly main: MediaStream;
+  /** Their screen and its sound; without a frame while they share none. */
+  readonly screen: MediaStream;
 }
 
 export interface PeerSnapshot {
@@ -45,6 +49,8 @@ export interface PeerSnapshot {
   readonly confirmed: boolean;
   readonly microphone: boolean;
   readonly camera: boolean;
+  /** Null while they share none. */
+  readonly screen: PeerScreen | null;
   readonly route: Route;
   /** null until confirmed. */
   readonly streams: PeerStreams | null;

@@ -8,6 +8,7 @@ import type { LocalMedia } from '../call/media/media-types.ts';
 import { type CallStore, createCallStore } from './call-model.ts';
 import { createMediaModel, type MediaModel } from './media-model.ts';
 import { createPreferences, type PreferenceStore } from './preferences.ts';
+import { createScreenModel, type ScreenModel } from './screen-model.ts';
 import type { Invitation, LinkErrorCode, Services } from './services.ts';
 
 export type LinkProblem =
@@ -46,6 +47,7 @@ export interface CallModel extends CallStore {
   readonly relayOnly: boolean;
   readonly hasPassword: boolean;
   readonly media: MediaModel;
+  readonly screen: ScreenModel;
   /** Loudness of a peer now, 0 to 1. Not reactive. */
   level(peerKey: string): number;
   retry(): void;
@@ -214,6 +216,7 @@ export function createApp(services: Services): AppModel {
         relayOnly: choices.relayOnly,
         hasPassword: choices.password !== '',
         media,
+        screen: createScreenModel(call.screen),
         level: (key) => call.level(key),
         retry: () => call.retry(),
         leave: leaveCall,

@@ -5,6 +5,7 @@
 import { type Accessor, createMemo, onCleanup } from 'solid-js';
 import { createStore, reconcile } from 'solid-js/store';
 import type { Call } from '../call/call-types.ts';
+import type { PeerScreen } from '../call/media/screen-types.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot, PeerState, Route, ServerState } from '../call/snapshot.ts';
 import { type CallEvent, createNotices, type Notices } from './notices.ts';
 
@@ -20,6 +21,9 @@ export interface PeerView {
   readonly camera: boolean;
   readonly route: Route;
   readonly stream: MediaStream | null;
+  /** Null while they share none. */
+  readonly screen: PeerScreen | null;
+  readonly screenStream: MediaStream | null;
 }
 
 interface CallView {
@@ -38,6 +42,9 @@ export interface CallStore {
   readonly notices: Notices;
 }
 
+/** What the tiles themselves show already. */
+const ON_TILES: ReadonlySet<CallEvent['kind']> = new Set(['muted', 'unmuted', 'sharing', 'not-sharing']);
+
 /** Needs a Solid owner; does not own `call`. */
 export function createCallStore(call: Call): CallStore {
   const [view, setView] = createStore<CallView>(copy(call.snapshot()));
@@ -47,8 +54,7 @@ export function createCallStore(call: Call): CallStore {
   const unsubscribe = call.subscribe(() => {
     const next = call.snapshot();
     for (const event of happened(previous, next)) {
-      // A mark on the tile shows it already.
-      notices.post({ ...event, quiet: event.kind === 'muted' || event.kind === 'unmuted' });
+      notices.post({ ...event, quiet: ON_TILES.has(event.kind) });
     }
     previous = next;
     setView(reconcile(copy(next), { key: 'key' }));
@@ -66,7 +72,7 @@ function copy(snapshot: CallSnapshot): CallView {
 
 function copyPeer(peer: PeerSnapshot): PeerView {
   const { streams, ...rest } = peer;
-  return { ...rest, stream: streams?.main ?? null };
+  return { ...rest, stream: streams?.main ?? null, screenStream: streams?.screen ?? null };
 }
 
 /** What changed between two snapshots that a person should hear of. */
@@ -85,6 +91,8 @@ function happened(before: CallSnapshot, after: CallSnapshot): CallEvent[] {
       if (peer.state === 'reconnecting') found.push({ kind: 'reconnecting', name: peer.name });
       if (peer.state === 'connected' && was) found.push({ kind: 'reconnected', name: peer.name });
     }
+    if (peer.confirmed && (peer.screen === null) !== ((was?.screen ?? null) === null))
+      found.push({ kind: peer.screen ? 'sharing' : 'not-sharing', name: peer.name });
   }
   for (const gone of old.values()) if (gone.confirmed) found.push({ kind: 'left', name: gone.name });
   if (before.phase === 'joined' && before.server !== after.server) {

@@ -14,6 +14,8 @@ export interface CallEvent {
     | 'reconnected'
     | 'muted'
     | 'unmuted'
+    | 'sharing'
+    | 'not-sharing'
     | 'server-away'
     | 'server-back';
   readonly name: string;

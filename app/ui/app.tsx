@@ -9,6 +9,7 @@ import './styles/base.css';
 import './styles/home.css';
 import './styles/lobby.css';
 import './styles/stage.css';
+import './styles/screen.css';
 import './styles/call.css';
 import './styles/bar.css';
 import './styles/panel.css';

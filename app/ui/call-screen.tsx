@@ -16,6 +16,7 @@ import { Ended } from './ended.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { People } from './people.tsx';
+import { ScreenToggle } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
 import { createShortcuts, type Shortcut } from './shortcuts.ts';
 import { createAlone, Notices, Situation } from './situation.tsx';
@@ -46,6 +47,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
   const items: readonly BarItem[] = [
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="microphone" /> },
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="camera" /> },
+    { rank: 3, draw: () => <ScreenToggle screen={props.model.screen} /> },
     {
       rank: 4,
       draw: () => (
@@ -72,6 +74,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
   const shortcuts: readonly Shortcut[] = [
     { key: 'M', does: 'Microphone on or off', run: () => media().toggle('microphone') },
     { key: 'V', does: 'Camera on or off', run: () => media().toggle('camera') },
+    { key: 'S', does: 'Share your screen, or stop', run: () => props.model.screen.toggle() },
     { key: '?', does: 'These shortcuts', run: () => setOpen('keys') },
   ];
   createShortcuts({

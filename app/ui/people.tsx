@@ -18,6 +18,7 @@ export function People(props: { model: CallModel }) {
             <span class="hint">
               {peerStateWords(peer.state)}
               {peer.confirmed && !peer.microphone ? ', muted' : ''}
+              {peer.screen ? ', sharing a screen' : ''}
               {peer.state === 'connected' && peer.route !== 'unknown' ? `, ${peer.route}` : ''}
             </span>
             <Show when={peer.state === 'unreachable'}>

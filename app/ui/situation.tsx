@@ -12,6 +12,7 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
+import { ScreenStrip } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
 import { eventWords, nameOr, sourceWords } from './words.ts';
 
@@ -79,6 +80,7 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
     <div class="situation">
       <SourceStrip model={props.model} kind="microphone" />
       <SourceStrip model={props.model} kind="camera" />
+      <ScreenStrip screen={props.model.screen} />
       <Choose>
         <Match when={view().phase === 'joining' && view().server === 'away'}>
           <Card title={title()} tone="warn">

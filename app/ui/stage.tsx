@@ -2,8 +2,11 @@
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import { createCornerView } from './corner.ts';
-import { layoutGrid } from './grid-layout.ts';
-import { PeerTile, SelfTile, type TileSlot } from './tile.tsx';
+import { type Box, layoutGrid } from './grid-layout.ts';
+import { OwnScreenTile, PeerScreenTile, type ScreenOverlay } from './screen-tile.tsx';
+import { layoutSpotlight } from './spotlight-layout.ts';
+import { PeerTile, type PinState, SelfTile, type TileSlot } from './tile.tsx';
+import { nameOr } from './words.ts';
 
 const SPEAKING_CHECK_MS = 120;
 const SPEAKING_LEVEL = 0.06;
@@ -11,15 +14,20 @@ const SPEAKING_LEVEL = 0.06;
 const SPEAKING_HOLD_MS = 500;
 const GAP_PX = 8;
 const SELF = 'self';
+const OWN_SCREEN = 'own-screen';
+const screenOf = (peerKey: string) => `screen ${peerKey}`;
 /** Beyond these a picture is cropped rather than given a sliver. */
 const MIN_ASPECT = 9 / 16;
 const MAX_ASPECT = 2;
+/** A screen is never cropped; beyond these it has bars. */
+const MIN_SCREEN_ASPECT = 1 / 4;
+const MAX_SCREEN_ASPECT = 4;
 
 /**
  * The others share the stage; the own picture is small and in a corner, and fills the stage only while there is nobody else
- * to look at.
+ * to look at. When somebody shares a screen, or a tile is pinned, that is large and everything else a strip beside it.
  */
-export function Stage(props: { model: CallModel; alone: boolean }) {
+export function Stage(props: { model: CallModel; alone: boolean; overlay?: ScreenOverlay }) {
   const corner = createCornerView();
   const [size, setSize] = createSignal({ width: 0, height: 0 });
   const [aspects, setAspects] = createSignal<ReadonlyMap<string, number>>(new Map());
@@ -27,18 +35,54 @@ export function Stage(props: { model: CallModel; alone: boolean }) {
   const elements = new Map<string, HTMLElement>();
   let stage: HTMLDivElement | undefined;
 
-  const keys = createMemo(() => (props.alone ? [SELF] : props.model.tiles().map((peer) => peer.key)));
-  const boxes = createMemo(() => {
+  const [pinned, setPinned] = createSignal<string | null>(null);
+  const people = createMemo(() => (props.alone ? [SELF] : props.model.tiles().map((peer) => peer.key)));
+  const sharers = createMemo(() => props.model.tiles().filter((peer) => peer.screen !== null));
+  const screens = createMemo(() => sharers().map((peer) => screenOf(peer.key)));
+  const keys = createMemo(() => [
+    ...screens(),
+    ...people(),
+    ...(props.model.screen.state() === 'sharing' ? [OWN_SCREEN] : []),
+    ...(props.alone ? [] : [SELF]),
+  ]);
+  /** What is shown large while not everything is; null while it is. */
+  const featured = createMemo(() => {
+    const chosen = pinned();
+    if (chosen !== null && keys().includes(chosen)) return [chosen];
+    if (screens().length > 0) return screens();
+    if (!keys().includes(OWN_SCREEN)) return null;
+    // Whoever shares wants to see those they talk to.
+    return props.alone ? [OWN_SCREEN] : people();
+  });
+  const boxes = createMemo((): ReadonlyMap<string, Box | undefined> => {
     const { width, height } = size();
-    const shown = keys().map((key) => bounded(aspects().get(key)));
+    const shown = people().map((key) => bounded(aspects().get(key)));
     // Who shows no picture has a tile like the others'.
     const usual = shown.filter((aspect) => aspect !== undefined).sort((a, b) => a - b);
     const fallback = usual[usual.length >> 1] ?? (width < height ? 3 / 4 : 16 / 9);
-    const ratios = shown.map((aspect) => aspect ?? fallback);
-    const laid = layoutGrid(ratios, width, height, GAP_PX);
-    const placed = new Map(keys().map((key, index) => [key, laid[index]]));
-    if (!props.alone) placed.set(SELF, corner.box(width, height, bounded(aspects().get(SELF)) ?? fallback));
+    const ratio = (key: string) =>
+      key === OWN_SCREEN || screens().includes(key)
+        ? clamp(aspects().get(key) ?? 16 / 9, MIN_SCREEN_ASPECT, MAX_SCREEN_ASPECT)
+        : (bounded(aspects().get(key)) ?? fallback);
+    const large = featured();
+    if (large) {
+      const small = keys().filter((key) => !large.includes(key));
+      const laid = layoutSpotlight(large.map(ratio), small.map(ratio), width, height, GAP_PX);
+      return new Map([
+        ...large.map((key, index) => [key, laid.featured[index]] as const),
+        ...small.map((key, index) => [key, laid.strip[index]] as const),
+      ]);
+    }
+    const laid = layoutGrid(people().map(ratio), width, height, GAP_PX);
+    const placed = new Map(people().map((key, index) => [key, laid[index]]));
+    if (!props.alone) placed.set(SELF, corner.box(width, height, ratio(SELF)));
     return placed;
+  });
+
+  const pinOf = (key: string, label: string): PinState => ({
+    label,
+    pinned: () => (keys().length < 2 ? null : pinned() === key),
+    toggle: () => setPinned((old) => (old === key ? null : key)),
   });
 
   const slot = (key: string): TileSlot => ({
@@ -57,6 +101,8 @@ export function Stage(props: { model: CallModel; alone: boolean }) {
       else elements.delete(key);
     },
   });
+
+  const onBlocked = (play: () => void) => setBlocked((list) => [...list, play]);
 
   onMount(() => {
     const observer = new ResizeObserver(([entry]) => {
@@ -80,21 +126,43 @@ export function Stage(props: { model: CallModel; alone: boolean }) {
 
   return (
     <div class="stage" ref={stage}>
+      <For each={sharers()}>
+        {(peer) => (
+          <PeerScreenTile
+            peer={peer}
+            speakerId={props.model.media.selected('speaker')}
+            slot={slot(screenOf(peer.key))}
+            pin={pinOf(screenOf(peer.key), `${nameOr(peer.name)}'s screen`)}
+            overlay={props.overlay}
+            onBlocked={onBlocked}
+          />
+        )}
+      </For>
       <For each={props.model.tiles()}>
         {(peer) => (
           <PeerTile
             peer={peer}
             speakerId={props.model.media.selected('speaker')}
             slot={slot(peer.key)}
-            onBlocked={(play) => setBlocked((list) => [...list, play])}
+            pin={pinOf(peer.key, nameOr(peer.name))}
+            onBlocked={onBlocked}
           />
         )}
       </For>
+      <Show when={props.model.screen.state() === 'sharing'}>
+        <OwnScreenTile
+          screen={props.model.screen}
+          slot={slot(OWN_SCREEN)}
+          pin={pinOf(OWN_SCREEN, 'your screen')}
+          overlay={props.overlay}
+        />
+      </Show>
       <SelfTile
         media={props.model.media}
         name={props.model.name}
         slot={slot(SELF)}
-        corner={props.alone ? null : corner}
+        pin={pinOf(SELF, 'yourself')}
+        corner={props.alone || featured() ? null : corner}
       />
       <Show when={blocked().length > 0}>
         <button
@@ -114,7 +182,11 @@ export function Stage(props: { model: CallModel; alone: boolean }) {
 }
 
 function bounded(aspect: number | undefined): number | undefined {
-  return aspect && Math.min(MAX_ASPECT, Math.max(MIN_ASPECT, aspect));
+  return aspect && clamp(aspect, MIN_ASPECT, MAX_ASPECT);
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }
 
 /** A muted microphone may still be heard by its own meter, but a ring would say that the others hear it. */

@@ -1,6 +1,7 @@
 /** One person's tile: picture or initial, name, mute mark, state. Plays the person's sound as well. */
 import MicOff from 'lucide-solid/icons/mic-off';
-import { createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
+import PinIcon from 'lucide-solid/icons/pin';
+import { type Accessor, createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
 import type { PeerView } from '../state/call-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
 import type { CornerView } from './corner.ts';
@@ -15,6 +16,66 @@ export interface TileSlot {
   onElement(element: HTMLElement | null): void;
 }
 
+/** Whether a tile is the one that is shown large; null where there is nothing to choose. */
+export interface PinState {
+  /** Whose or what tile, as its button names it. */
+  readonly label: string;
+  readonly pinned: Accessor<boolean | null>;
+  toggle(): void;
+}
+
+export function Pin(props: { pin: PinState }) {
+  return (
+    <Show when={props.pin.pinned() !== null}>
+      <button
+        type="button"
+        class="over-video pin"
+        aria-label={`Pin ${props.pin.label}`}
+        aria-pressed={props.pin.pinned() === true}
+        // The tile below may be dragged.
+        onPointerDown={(event) => event.stopPropagation()}
+        onClick={() => props.pin.toggle()}
+      >
+        <PinIcon aria-hidden="true" />
+      </button>
+    </Show>
+  );
+}
+
+/** Keeps a tile's element where the stage wants it. */
+export function placed(slot: TileSlot) {
+  const { x, y, width, height } = slot.box() ?? { x: 0, y: 0, width: 0, height: 0 };
+  return { transform: `translate(${x}px, ${y}px)`, width: `${width}px`, height: `${height}px` };
+}
+
+/** Plays `stream` in `element` for as long as the owner lives. Needs a Solid owner. */
+export function playStream(
+  element: HTMLVideoElement,
+  stream: Accessor<MediaStream | null>,
+  speakerId?: Accessor<string>,
+  /** Given what to call once the person has touched the page. */
+  onBlocked?: (play: () => void) => void,
+): void {
+  createEffect(() => {
+    element.srcObject = stream();
+    if (!element.srcObject || !onBlocked) return;
+    const play = () => {
+      element.play().catch((error: unknown) => {
+        if (error instanceof DOMException && error.name === 'NotAllowedError') onBlocked(play);
+      });
+    };
+    play();
+  });
+  createEffect(() => {
+    const id = speakerId?.() ?? '';
+    // A device that has gone away leaves the sound where it was.
+    if ('setSinkId' in element && element.sinkId !== id) element.setSinkId(id).catch(() => {});
+  });
+  onCleanup(() => {
+    element.srcObject = null;
+  });
+}
+
 export function SelfVideo(props: { stream: MediaStream; onAspect?: (aspect: number | null) => void }) {
   return (
     <video
@@ -26,13 +87,8 @@ export function SelfVideo(props: { stream: MediaStream; onAspect?: (aspect: numb
       ref={(element) => {
         // The attribute alone does not mute an element made by script.
         element.muted = true;
-        createEffect(() => {
-          element.srcObject = props.stream;
-        });
-        onCleanup(() => {
-          element.srcObject = null;
-          props.onAspect?.(null);
-        });
+        playStream(element, () => props.stream);
+        onCleanup(() => props.onAspect?.(null));
       }}
     />
   );
@@ -42,6 +98,7 @@ export function SelfTile(props: {
   media: MediaModel;
   name: string;
   slot: TileSlot;
+  pin: PinState;
   /** Where the small view sits; null while it fills the stage. */
   corner: CornerView | null;
 }) {
@@ -52,6 +109,7 @@ export function SelfTile(props: {
       muted={muted()}
       name="You"
       slot={props.slot}
+      pin={props.pin}
       corner={props.corner}
     >
       <Show when={props.media.selfStream()} fallback={<Initial name={nameOr(props.name)} />}>
@@ -65,6 +123,7 @@ export function PeerTile(props: {
   peer: PeerView;
   speakerId: string;
   slot: TileSlot;
+  pin: PinState;
   onBlocked: (play: () => void) => void;
 }) {
   const name = () => nameOr(props.peer.name);
@@ -82,6 +141,7 @@ export function PeerTile(props: {
             : ''
       }
       slot={props.slot}
+      pin={props.pin}
     >
       <Show when={!(props.peer.camera && picture())}>
         <Initial name={name()} />
@@ -96,26 +156,14 @@ export function PeerTile(props: {
           setPicture(aspect !== null);
           props.slot.onAspect(aspect);
         }}
-        ref={(element) => {
-          createEffect(() => {
-            element.srcObject = props.peer.stream;
-            if (!props.peer.stream) return;
-            const play = () => {
-              element.play().catch((error: unknown) => {
-                if (error instanceof DOMException && error.name === 'NotAllowedError') props.onBlocked(play);
-              });
-            };
-            play();
-          });
-          createEffect(() => {
-            const id = props.speakerId;
-            // A device that has gone away leaves the sound where it was.
-            if ('setSinkId' in element && element.sinkId !== id) element.setSinkId(id).catch(() => {});
-          });
-          onCleanup(() => {
-            element.srcObject = null;
-          });
-        }}
+        ref={(element) =>
+          playStream(
+            element,
+            () => props.peer.stream,
+            () => props.speakerId,
+            props.onBlocked,
+          )
+        }
       />
     </Frame>
   );
@@ -127,6 +175,7 @@ function Frame(props: {
   muted: boolean;
   note?: string;
   slot: TileSlot;
+  pin: PinState;
   corner?: CornerView | null;
   children: JSX.Element;
 }) {
@@ -144,13 +193,12 @@ function Frame(props: {
       onPointerDown={(event) => props.corner?.onPointerDown(event)}
       onKeyDown={(event) => props.corner?.onKeyDown(event)}
       ref={(element) => props.slot.onElement(element)}
-      style={{
-        transform: `translate(${props.slot.box()?.x ?? 0}px, ${props.slot.box()?.y ?? 0}px)`,
-        width: `${props.slot.box()?.width ?? 0}px`,
-        height: `${props.slot.box()?.height ?? 0}px`,
-      }}
+      style={placed(props.slot)}
     >
       {props.children}
+      <div class="tile-controls">
+        <Pin pin={props.pin} />
+      </div>
       <div class="tile-name">
         <Show when={props.muted}>
           <MicOff aria-hidden="true" />
@@ -187,7 +235,7 @@ function initialOf(name: string): string {
   return first.slice(0, 8).toLocaleUpperCase();
 }
 
-function aspectOf(element: EventTarget & HTMLVideoElement): number | null {
+export function aspectOf(element: EventTarget & HTMLVideoElement): number | null {
   const { videoWidth, videoHeight } = element;
   // A track that sends no picture reports 2x2 or nothing.
   return videoWidth > 2 && videoHeight > 2 ? videoWidth / videoHeight : null;

@@ -11,6 +11,7 @@
  * | 3    | `candidate`   | JSON array [candidate, sdpMid, sdpMLineIndex, usernameFragment]   |
  * | 4    | `media-state` | 1 byte: bit 0 microphone, bit 1 camera, the rest zero             |
  * | 5    | `bye`         | empty                                                             |
+ * | 6    | `screen-state`| 1 byte: bit 0 sharing, bit 1 with sound, bit 2 held, the rest zero |
  *
  * An empty `candidate` string is the end of candidates (W3C webrtc-pc s4.8.1.1), so it needs no kind of its own.
  */
@@ -26,7 +27,7 @@ const MAX_MID_CHARS = 64;
 const MAX_USERNAME_FRAGMENT_CHARS = 256;
 const MAX_M_LINE_INDEX = 0xffff;
 
-const KIND = { confirm: 1, description: 2, candidate: 3, mediaState: 4, bye: 5 } as const;
+const KIND = { confirm: 1, description: 2, candidate: 3, mediaState: 4, bye: 5, screenState: 6 } as const;
 
 export type ControlFrame =
   /** Proof of the pair's confirm key: 32 bytes. */
@@ -40,7 +41,14 @@ export type ControlFrame =
       readonly usernameFragment: string | null;
     }
   | { readonly kind: 'media-state'; readonly microphone: boolean; readonly camera: boolean }
-  | { readonly kind: 'bye' };
+  | { readonly kind: 'bye' }
+  /** `held`: the picture stands still because the sharer's browser or system holds it back. */
+  | {
+      readonly kind: 'screen-state';
+      readonly sharing: boolean;
+      readonly sound: boolean;
+      readonly held: boolean;
+    };
 
 /** Bytes of `frame`. Throws RangeError for a frame that `decodeControl` would refuse. */
 export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
@@ -70,6 +78,17 @@ export function decodeControl(bytes: ArrayBuffer): ControlFrame | null {
     }
     case KIND.bye:
       return body.length === 0 ? { kind: 'bye' } : null;
+    case KIND.screenState: {
+      const bits = body[0];
+      // Of a screen that is not shared there is nothing else to say.
+      if (body.length !== 1 || bits === undefined || bits > 7 || (bits > 0 && (bits & 1) === 0)) return null;
+      return {
+        kind: 'screen-state',
+        sharing: (bits & 1) !== 0,
+        sound: (bits & 2) !== 0,
+        held: (bits & 4) !== 0,
+      };
+    }
     default:
       return null;
   }
@@ -93,6 +112,12 @@ function encodeBody(frame: ControlFrame): Uint8Array<ArrayBuffer> {
       return Uint8Array.of(VERSION, KIND.mediaState, (frame.microphone ? 1 : 0) | (frame.camera ? 2 : 0));
     case 'bye':
       return Uint8Array.of(VERSION, KIND.bye);
+    case 'screen-state':
+      return Uint8Array.of(
+        VERSION,
+        KIND.screenState,
+        (frame.sharing ? 1 : 0) | (frame.sound ? 2 : 0) | (frame.held ? 4 : 0),
+      );
   }
 }
 

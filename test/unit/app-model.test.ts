@@ -2,6 +2,7 @@ import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../app/call/call-types.ts';
 import type { LocalMedia, LocalMediaSnapshot, SourceStatus } from '../../app/call/media/media-types.ts';
+import type { OwnScreen } from '../../app/call/media/screen-types.ts';
 import { createSubject } from '../../app/call/observable.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot } from '../../app/call/snapshot.ts';
 import { createInvitation, formatInvitation, parseInvitation } from '../../app/crypto/link.ts';
@@ -96,7 +97,9 @@ function fakeCall() {
   const change = (changes: Partial<CallSnapshot>) => subject.set({ ...subject.snapshot(), ...changes });
   const end = (endCode: EndCode) => change({ phase: 'ended', endCode, peers: [] });
   const leave = vi.fn(() => end('left'));
+  const screen = createSubject<OwnScreen>({ state: 'off', problem: null });
   const call: Call = {
+    screen: { ...screen, start() {}, stop() {}, setMode() {}, dismiss() {} },
     snapshot: subject.snapshot,
     subscribe: subject.subscribe,
     level: () => 0,
@@ -116,6 +119,7 @@ function peer(key: string, changes: Partial<PeerSnapshot> = {}): PeerSnapshot {
     microphone: true,
     camera: true,
     route: 'direct',
+    screen: null,
     streams: null,
     ...changes,
   };

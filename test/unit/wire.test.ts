@@ -39,6 +39,9 @@ const CONTROL_FRAMES: readonly ControlFrame[] = [
   { kind: 'media-state', microphone: true, camera: false },
   { kind: 'media-state', microphone: false, camera: true },
   { kind: 'bye' },
+  { kind: 'screen-state', sharing: false, sound: false, held: false },
+  { kind: 'screen-state', sharing: true, sound: false, held: true },
+  { kind: 'screen-state', sharing: true, sound: true, held: false },
 ];
 
 const SIGNAL_FRAMES: readonly SignalFrame[] = [
@@ -94,9 +97,12 @@ describe('control frames', () => {
     ['nothing', Uint8Array.of()],
     ['a version alone', Uint8Array.of(1)],
     ['another version', Uint8Array.of(2, 5)],
-    ['an unknown kind', Uint8Array.of(1, 6)],
+    ['an unknown kind', Uint8Array.of(1, 99)],
     ['a long bye', Uint8Array.of(1, 5, 0)],
     ['unknown media bits', Uint8Array.of(1, 4, 4)],
+    ['unknown screen bits', Uint8Array.of(1, 6, 8)],
+    ['the sound of a screen that is not shared', Uint8Array.of(1, 6, 2)],
+    ['a long screen-state', Uint8Array.of(1, 6, 1, 0)],
     ['a short tag', new Uint8Array(33).fill(1)],
     ['an unknown description type', jsonFrame([1, 2, 2], SDP)],
     ['an empty SDP', Uint8Array.of(1, 2, 0)],
