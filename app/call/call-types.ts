@@ -1,6 +1,8 @@
 /**
  * The engine's face: what `state/` and `app/main.tsx` use of it. Owns no behaviour.
  */
+import type { RaisedHands } from './channels/raised-hands.ts';
+import type { Reactions } from './channels/reactions.ts';
 import type { LocalMedia } from './media/media-types.ts';
 import type { ScreenShare } from './media/screen-types.ts';
 import type { Observable } from './observable.ts';
@@ -21,6 +23,8 @@ export interface CallOptions {
 export interface Call extends Observable<CallSnapshot> {
   /** This person's own screen. Those of the others are in the snapshot. */
   readonly screen: ScreenShare;
+  readonly hands: RaisedHands;
+  readonly reactions: Reactions;
   /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
   level(peerKey: string): number;
   /** What the browser measured on the link to a peer; null for an unknown key. */

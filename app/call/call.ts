@@ -4,11 +4,13 @@
  */
 
 import { ROOM_PATH } from '../../rooms/protocol/limits.ts';
-import { sealHello } from '../crypto/hello-seal.ts';
+import { memberKeyOf, sealHello } from '../crypto/hello-seal.ts';
 import type { Identity } from '../crypto/identity.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
 import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
+import { createRaisedHands } from './channels/raised-hands.ts';
+import { createReactions } from './channels/reactions.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { createReporter } from './link-report.ts';
 import { createScreenFeature } from './media/screen-feature.ts';
@@ -57,6 +59,10 @@ export function createCall(
   const screen = createScreenSource();
   const screens = createScreenFeature(screen, refresh);
   scope.onClose(() => screen.close());
+  /** What the others know this person by; '' until it is computed, which is long before there is a link. */
+  let ownKey = '';
+  const hands = createRaisedHands(() => ownKey);
+  const reactions = createReactions();
 
   /**
    * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
@@ -82,13 +88,15 @@ export function createCall(
       end(endCode ?? 'bad-message');
       return;
     }
+    const peers = mesh.peers().map((peer) => ({ ...peer, screen: screens.of(peer.key) }));
     subject.set({
       phase: mesh.isWelcomed() ? 'joined' : 'joining',
       server: state,
       endCode: null,
       strangers: mesh.strangers(),
-      peers: mesh.peers().map((peer) => ({ ...peer, screen: screens.of(peer.key) })),
+      peers,
     });
+    hands.setPresent(new Set(peers.map((peer) => peer.key)));
   }
 
   function end(endCode: EndCode): void {
@@ -120,6 +128,10 @@ export function createCall(
       capabilities: 0,
     };
     const sealed = sealHello(keys, hello);
+    const ownHelloBytes = encodeHello(hello);
+    memberKeyOf(ownHelloBytes).then((key) => {
+      ownKey = key;
+    }, reportError);
     const room = createSignaling({ url: roomUrl(), roomId: keys.roomId, hello: () => sealed });
     signaling = room;
     const people = createMesh({
@@ -128,12 +140,12 @@ export function createCall(
       identity,
       connections,
       ownFingerprint: fingerprint,
-      ownHelloBytes: encodeHello(hello),
+      ownHelloBytes,
       relayOnly: options.relayOnly,
       tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),
-      features: [screens],
+      features: [screens, hands.feature, reactions.feature],
       changed: refresh,
     });
     mesh = people;
@@ -181,6 +193,8 @@ export function createCall(
     snapshot: () => subject.snapshot(),
     subscribe: (listener) => subject.subscribe(listener),
     screen,
+    hands: hands.face,
+    reactions: reactions.face,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {
       const member = mesh?.member(key);

@@ -6,6 +6,7 @@ import { type Accessor, batch, createRoot, createSignal, onCleanup } from 'solid
 import type { Call, PreparedCall } from '../call/call-types.ts';
 import type { LocalMedia } from '../call/media/media-types.ts';
 import { type CallStore, createCallStore } from './call-model.ts';
+import { createGesturesModel, type GesturesModel } from './gestures-model.ts';
 import { createMediaModel, type MediaModel } from './media-model.ts';
 import { createPreferences, type PreferenceStore } from './preferences.ts';
 import { createScreenModel, type ScreenModel } from './screen-model.ts';
@@ -48,6 +49,7 @@ export interface CallModel extends CallStore {
   readonly hasPassword: boolean;
   readonly media: MediaModel;
   readonly screen: ScreenModel;
+  readonly gestures: GesturesModel;
   /** Loudness of a peer now, 0 to 1. Not reactive. */
   level(peerKey: string): number;
   retry(): void;
@@ -187,6 +189,7 @@ export function createApp(services: Services): AppModel {
     return createRoot((dispose) => {
       const store = createCallStore(call);
       const media = createMediaModel(local, preferences);
+      const gestures = createGesturesModel(call, store.notices);
       const closeMediaWhenEnded = () => {
         if (call.snapshot().phase === 'ended') local.close();
       };
@@ -217,6 +220,7 @@ export function createApp(services: Services): AppModel {
         hasPassword: choices.password !== '',
         media,
         screen: createScreenModel(call.screen),
+        gestures,
         level: (key) => call.level(key),
         retry: () => call.retry(),
         leave: leaveCall,

@@ -4,7 +4,7 @@
  */
 import { type Accessor, createSignal, onCleanup } from 'solid-js';
 
-/** What happened in the call. `name` is hostile text and empty for events of the server. */
+/** What happened in the call. `name` is hostile text and empty for events of the server and own ones. */
 export interface CallEvent {
   readonly kind:
     | 'joined'
@@ -17,8 +17,15 @@ export interface CallEvent {
     | 'sharing'
     | 'not-sharing'
     | 'server-away'
-    | 'server-back';
+    | 'server-back'
+    | 'hand-raised'
+    | 'hand-lowered'
+    | 'own-hand-raised'
+    | 'own-too-fast'
+    | 'reacted';
   readonly name: string;
+  /** The place in the queue of a raised hand, the number of a reaction. */
+  readonly detail?: number;
 }
 
 /** An event, or a sentence of `ui`'s that follows the name if there is one. */

@@ -13,6 +13,7 @@ import './styles/screen.css';
 import './styles/call.css';
 import './styles/bar.css';
 import './styles/panel.css';
+import './styles/gestures.css';
 import './styles/dialogs.css';
 import './styles/ended.css';
 

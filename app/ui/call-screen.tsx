@@ -13,6 +13,7 @@ import {
   SourceToggle,
 } from './bar.tsx';
 import { Ended } from './ended.tsx';
+import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { People } from './people.tsx';
@@ -48,6 +49,8 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="microphone" /> },
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="camera" /> },
     { rank: 3, draw: () => <ScreenToggle screen={props.model.screen} /> },
+    { rank: 5, draw: () => <ReactButton /> },
+    { rank: 2, draw: () => <HandToggle model={props.model.gestures} /> },
     {
       rank: 4,
       draw: () => (
@@ -75,6 +78,8 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { key: 'M', does: 'Microphone on or off', run: () => media().toggle('microphone') },
     { key: 'V', does: 'Camera on or off', run: () => media().toggle('camera') },
     { key: 'S', does: 'Share your screen, or stop', run: () => props.model.screen.toggle() },
+    { key: 'R', does: 'React', run: toggleReactions },
+    { key: 'H', does: 'Raise or lower your hand', run: () => props.model.gestures.toggleHand() },
     { key: '?', does: 'These shortcuts', run: () => setOpen('keys') },
   ];
   createShortcuts({
@@ -105,6 +110,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </Show>
       </div>
       <Bar layout={layout} onMore={() => setOpen('more')} onLeave={() => props.model.leave()} />
+      <ReactionMenu model={props.model.gestures} />
       <Dialog title="More" open={open() === 'more'} onClose={closer('more')}>
         <Show when={layout.underMore().length > 0}>
           <div

@@ -1,6 +1,7 @@
 /** Who is here, and how each of them is reached. */
 import { For, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
+import { HandMark } from './gestures.tsx';
 import { nameOr, peerStateWords } from './words.ts';
 
 export function People(props: { model: CallModel }) {
@@ -9,13 +10,17 @@ export function People(props: { model: CallModel }) {
     <ul class="people">
       <li>
         <bdi>{nameOr(props.model.name)}</bdi>
-        <span class="hint">you{media().source('microphone').status === 'on' ? '' : ', muted'}</span>
+        <span class="hint">
+          <HandMark place={props.model.gestures.place(null)} />
+          you{media().source('microphone').status === 'on' ? '' : ', muted'}
+        </span>
       </li>
       <For each={props.model.view.peers}>
         {(peer) => (
           <li>
             <bdi>{nameOr(peer.name)}</bdi>
             <span class="hint">
+              <HandMark place={props.model.gestures.place(peer.key)} />
               {peerStateWords(peer.state)}
               {peer.confirmed && !peer.microphone ? ', muted' : ''}
               {peer.screen ? ', sharing a screen' : ''}

@@ -29,10 +29,12 @@ export function Notices(props: { model: CallModel; alone: boolean }) {
       <For each={props.model.notices.shown()}>
         {(notice) => (
           <p classList={{ 'visually-hidden': notice.quiet }}>
-            <Show when={notice.name !== undefined && !('kind' in notice && notice.kind.startsWith('server'))}>
+            <Show
+              when={notice.name !== undefined && !('kind' in notice && /^(server|own)-/.test(notice.kind))}
+            >
               <bdi>{nameOr(notice.name ?? '')}</bdi>{' '}
             </Show>
-            {'kind' in notice ? eventWords(notice.kind) : notice.says}
+            {'kind' in notice ? eventWords(notice) : notice.says}
           </p>
         )}
       </For>

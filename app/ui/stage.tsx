@@ -2,6 +2,7 @@
 import { createMemo, createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import { createCornerView } from './corner.ts';
+import { Gestures } from './gestures.tsx';
 import { type Box, layoutGrid } from './grid-layout.ts';
 import { OwnScreenTile, PeerScreenTile, type ScreenOverlay } from './screen-tile.tsx';
 import { layoutSpotlight } from './spotlight-layout.ts';
@@ -146,7 +147,9 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
             slot={slot(peer.key)}
             pin={pinOf(peer.key, nameOr(peer.name))}
             onBlocked={onBlocked}
-          />
+          >
+            <Gestures model={props.model.gestures} of={peer.key} />
+          </PeerTile>
         )}
       </For>
       <Show when={props.model.screen.state() === 'sharing'}>
@@ -163,7 +166,9 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
         slot={slot(SELF)}
         pin={pinOf(SELF, 'yourself')}
         corner={props.alone || featured() ? null : corner}
-      />
+      >
+        <Gestures model={props.model.gestures} of={null} />
+      </SelfTile>
       <Show when={blocked().length > 0}>
         <button
           type="button"

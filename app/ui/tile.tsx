@@ -101,6 +101,8 @@ export function SelfTile(props: {
   pin: PinState;
   /** Where the small view sits; null while it fills the stage. */
   corner: CornerView | null;
+  /** Drawn above the picture. */
+  children?: JSX.Element;
 }) {
   const muted = () => props.media.source('microphone').status !== 'on';
   return (
@@ -115,6 +117,7 @@ export function SelfTile(props: {
       <Show when={props.media.selfStream()} fallback={<Initial name={nameOr(props.name)} />}>
         {(stream) => <SelfVideo stream={stream()} onAspect={props.slot.onAspect} />}
       </Show>
+      {props.children}
     </Frame>
   );
 }
@@ -125,6 +128,8 @@ export function PeerTile(props: {
   slot: TileSlot;
   pin: PinState;
   onBlocked: (play: () => void) => void;
+  /** Drawn above the picture. */
+  children?: JSX.Element;
 }) {
   const name = () => nameOr(props.peer.name);
   const [picture, setPicture] = createSignal(false);
@@ -165,6 +170,7 @@ export function PeerTile(props: {
           )
         }
       />
+      {props.children}
     </Frame>
   );
 }

@@ -160,7 +160,17 @@ export function endWords(code: EndCode): Explanation & { readonly again: boolean
   }
 }
 
-export function eventWords(kind: CallEvent['kind']): string {
+/** By their number on the wire. */
+export const REACTIONS = [
+  { emoji: '👍', name: 'Thumbs up' },
+  { emoji: '❤️', name: 'Heart' },
+  { emoji: '😂', name: 'Laughter' },
+  { emoji: '😮', name: 'Surprise' },
+  { emoji: '👏', name: 'Applause' },
+  { emoji: '🎉', name: 'Party' },
+] as const;
+
+export function eventWords({ kind, detail = 0 }: CallEvent): string {
   switch (kind) {
     case 'joined':
       return 'joined';
@@ -184,6 +194,16 @@ export function eventWords(kind: CallEvent['kind']): string {
       return 'The server is away. The call goes on.';
     case 'server-back':
       return 'The server is back.';
+    case 'hand-raised':
+      return detail > 1 ? `raised a hand, number ${detail} in the queue` : 'raised a hand';
+    case 'hand-lowered':
+      return 'lowered the hand';
+    case 'own-hand-raised':
+      return `Your hand is up, number ${detail} in the queue.`;
+    case 'own-too-fast':
+      return 'Too many at once: that was not sent. Try again in a moment.';
+    case 'reacted':
+      return `reacted: ${REACTIONS[detail]?.name ?? ''}`;
   }
 }
 

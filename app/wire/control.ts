@@ -12,6 +12,10 @@
  * | 4    | `media-state` | 1 byte: bit 0 microphone, bit 1 camera, the rest zero             |
  * | 5    | `bye`         | empty                                                             |
  * | 6    | `screen-state`| 1 byte: bit 0 sharing, bit 1 with sound, bit 2 held, the rest zero |
+ * | 7    | `hand`        | 4 bytes, big-endian: stamp of the raised hand, 0 when it is down  |
+ * | 8    | `reaction`    | 1 byte: its number in the list below                              |
+ *
+ * Reactions: 0 thumbs up, 1 heart, 2 laughter, 3 surprise, 4 applause, 5 party. What a peer types never stands for one.
  *
  * An empty `candidate` string is the end of candidates (W3C webrtc-pc s4.8.1.1), so it needs no kind of its own.
  */
@@ -26,8 +30,20 @@ const MAX_MID_CHARS = 64;
 /** RFC 8839 s5.4: ice-ufrag is 4 to 256 characters. */
 const MAX_USERNAME_FRAGMENT_CHARS = 256;
 const MAX_M_LINE_INDEX = 0xffff;
+/** Reactions that have a number. */
+export const REACTION_COUNT = 6;
+export const MAX_HAND_STAMP = 0xffff_ffff;
 
-const KIND = { confirm: 1, description: 2, candidate: 3, mediaState: 4, bye: 5, screenState: 6 } as const;
+const KIND = {
+  confirm: 1,
+  description: 2,
+  candidate: 3,
+  mediaState: 4,
+  bye: 5,
+  screenState: 6,
+  hand: 7,
+  reaction: 8,
+} as const;
 
 export type ControlFrame =
   /** Proof of the pair's confirm key: 32 bytes. */
@@ -48,7 +64,11 @@ export type ControlFrame =
       readonly sharing: boolean;
       readonly sound: boolean;
       readonly held: boolean;
-    };
+    }
+  /** 0 to MAX_HAND_STAMP; 0 says that the hand is down. */
+  | { readonly kind: 'hand'; readonly stamp: number }
+  /** 0 to REACTION_COUNT - 1. */
+  | { readonly kind: 'reaction'; readonly reaction: number };
 
 /** Bytes of `frame`. Throws RangeError for a frame that `decodeControl` would refuse. */
 export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
@@ -89,6 +109,13 @@ export function decodeControl(bytes: ArrayBuffer): ControlFrame | null {
         held: (bits & 4) !== 0,
       };
     }
+    case KIND.hand:
+      return body.length === 4 ? { kind: 'hand', stamp: new DataView(bytes).getUint32(2) } : null;
+    case KIND.reaction: {
+      const reaction = body[0];
+      if (body.length !== 1 || reaction === undefined || reaction >= REACTION_COUNT) return null;
+      return { kind: 'reaction', reaction };
+    }
     default:
       return null;
   }
@@ -118,6 +145,13 @@ function encodeBody(frame: ControlFrame): Uint8Array<ArrayBuffer> {
         KIND.screenState,
         (frame.sharing ? 1 : 0) | (frame.sound ? 2 : 0) | (frame.held ? 4 : 0),
       );
+    case 'hand': {
+      const bytes = Uint8Array.of(VERSION, KIND.hand, 0, 0, 0, 0);
+      new DataView(bytes.buffer).setUint32(2, frame.stamp);
+      return bytes;
+    }
+    case 'reaction':
+      return Uint8Array.of(VERSION, KIND.reaction, frame.reaction);
   }
 }
 

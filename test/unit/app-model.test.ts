@@ -1,6 +1,8 @@
 import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../app/call/call-types.ts';
+import { createRaisedHands } from '../../app/call/channels/raised-hands.ts';
+import { createReactions } from '../../app/call/channels/reactions.ts';
 import type { LocalMedia, LocalMediaSnapshot, SourceStatus } from '../../app/call/media/media-types.ts';
 import type { OwnScreen } from '../../app/call/media/screen-types.ts';
 import { createSubject } from '../../app/call/observable.ts';
@@ -102,6 +104,8 @@ function fakeCall() {
     screen: { ...screen, start() {}, stop() {}, setMode() {}, dismiss() {} },
     snapshot: subject.snapshot,
     subscribe: subject.subscribe,
+    hands: createRaisedHands(() => '').face,
+    reactions: createReactions().face,
     level: () => 0,
     report: () => Promise.resolve(null),
     retry() {},

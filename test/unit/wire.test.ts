@@ -4,6 +4,8 @@ import {
   decodeControl,
   encodeControl,
   MAX_CONTROL_BYTES,
+  MAX_HAND_STAMP,
+  REACTION_COUNT,
 } from '../../app/wire/control.ts';
 import { decodeHello, encodeHello } from '../../app/wire/hello.ts';
 import {
@@ -15,6 +17,7 @@ import {
   MAX_SIGNAL_BYTES,
   type SignalFrame,
 } from '../../app/wire/signal.ts';
+import { randomOf } from '../fakes/random.ts';
 
 const SDP = 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n';
 const CANDIDATE: CandidateFrame = {
@@ -42,6 +45,9 @@ const CONTROL_FRAMES: readonly ControlFrame[] = [
   { kind: 'screen-state', sharing: false, sound: false, held: false },
   { kind: 'screen-state', sharing: true, sound: false, held: true },
   { kind: 'screen-state', sharing: true, sound: true, held: false },
+  { kind: 'hand', stamp: 0 },
+  { kind: 'hand', stamp: MAX_HAND_STAMP },
+  { kind: 'reaction', reaction: REACTION_COUNT - 1 },
 ];
 
 const SIGNAL_FRAMES: readonly SignalFrame[] = [
@@ -50,17 +56,6 @@ const SIGNAL_FRAMES: readonly SignalFrame[] = [
   { kind: 'candidates', generation: 7, candidates: [CANDIDATE, END_OF_CANDIDATES] },
   { kind: 'request-offer', generation: 9 },
 ];
-
-/** Deterministic bytes from `seed` (mulberry32), so that a failure can be run again. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 function mutate(bytes: Uint8Array, random: () => number): Uint8Array<ArrayBuffer> {
   let out = [...bytes];
@@ -91,6 +86,8 @@ describe('control frames', () => {
     expect([...encodeControl({ kind: 'bye' })]).toEqual([1, 5]);
     expect([...encodeControl({ kind: 'media-state', microphone: true, camera: true })]).toEqual([1, 4, 3]);
     expect(encodeControl({ kind: 'confirm', tag: new Uint8Array(32) })).toHaveLength(34);
+    expect([...encodeControl({ kind: 'hand', stamp: 0x01020304 })]).toEqual([1, 7, 1, 2, 3, 4]);
+    expect([...encodeControl({ kind: 'reaction', reaction: 2 })]).toEqual([1, 8, 2]);
   });
 
   it.each<[string, Uint8Array<ArrayBuffer>]>([
@@ -103,6 +100,11 @@ describe('control frames', () => {
     ['unknown screen bits', Uint8Array.of(1, 6, 8)],
     ['the sound of a screen that is not shared', Uint8Array.of(1, 6, 2)],
     ['a long screen-state', Uint8Array.of(1, 6, 1, 0)],
+    ['a short hand', Uint8Array.of(1, 7, 0, 0, 1)],
+    ['a long hand', Uint8Array.of(1, 7, 0, 0, 0, 1, 0)],
+    ['a reaction without a number', Uint8Array.of(1, 8)],
+    ['an unknown reaction', Uint8Array.of(1, 8, REACTION_COUNT)],
+    ['a long reaction', Uint8Array.of(1, 8, 0, 0)],
     ['a short tag', new Uint8Array(33).fill(1)],
     ['an unknown description type', jsonFrame([1, 2, 2], SDP)],
     ['an empty SDP', Uint8Array.of(1, 2, 0)],
@@ -127,6 +129,7 @@ describe('control frames', () => {
 
   it('does not encode what it would not decode', () => {
     expect(() => encodeControl({ kind: 'confirm', tag: new Uint8Array(31) })).toThrow(RangeError);
+    expect(() => encodeControl({ kind: 'reaction', reaction: REACTION_COUNT })).toThrow(RangeError);
     const sdp = 'a'.repeat(MAX_SDP_CHARS + 1);
     expect(() => encodeControl({ kind: 'description', type: 'offer', sdp })).toThrow(RangeError);
   });
