@@ -23,7 +23,7 @@ export function Picture() {
 
 function WidePicture() {
   return (
-    <Drawing class="picture wide" width={800} height={424}>
+    <Drawing class="picture wide" viewBox="19 15 762 398">
       <path class="sealed" d="M115 150V88a20 20 0 0 1 20-20h175" />
       <path class="sealed" d="M685 150V88a20 20 0 0 0-20-20h-175" />
       <path class="relayed" d="M115 274v62a20 20 0 0 0 20 20h175" />
@@ -51,7 +51,7 @@ function WidePicture() {
       </Label>
       <Browser x={20} y={150} width={190} name="Your browser" />
       <Browser x={590} y={150} width={190} name="Their browser" />
-      <Machine x={310} y={16} width={180} name="Server" does="introduces, then steps aside" />
+      <Machine x={310} y={16} width={180} name="Server" does="makes introductions" />
       <Machine x={310} y={306} width={180} name="Relay" does="only if no direct path" />
     </Drawing>
   );
@@ -59,7 +59,7 @@ function WidePicture() {
 
 function NarrowPicture() {
   return (
-    <Drawing class="picture narrow" width={360} height={566}>
+    <Drawing class="picture narrow" viewBox="3 5 354 556">
       <path class="sealed" d="M62 130v100M62 336v100" />
       <path class="relayed" d="M298 130v100M298 336v100" />
       <path class="direct" d="M180 130v62M180 374v62" />
@@ -92,21 +92,21 @@ function NarrowPicture() {
       <Label x={180} y={346}>
         to browser
       </Label>
-      <Browser x={10} y={6} width={340} name="Your browser" />
-      <Browser x={10} y={436} width={340} name="Their browser" />
+      <Browser x={4} y={6} width={352} name="Your browser" />
+      <Browser x={4} y={436} width={352} name="Their browser" />
       <Machine x={4} y={230} width={116} name="Server" does="introduces" />
       <Machine x={240} y={230} width={116} name="Relay" does="if need be" />
     </Drawing>
   );
 }
 
-function Drawing(props: { class: string; width: number; height: number; children: JSX.Element }) {
+function Drawing(props: { class: string; viewBox: string; children: JSX.Element }) {
   const title = createUniqueId();
   const description = createUniqueId();
   return (
     <svg
       class={props.class}
-      viewBox={`0 0 ${props.width} ${props.height}`}
+      viewBox={props.viewBox}
       role="img"
       aria-labelledby={title}
       aria-describedby={description}
@@ -128,7 +128,7 @@ function Browser(props: { x: number; y: number; width: number; name: string }) {
       <circle class="dot" cx={props.x + 18} cy={props.y + 18} r="4" />
       <circle class="dot" cx={props.x + 32} cy={props.y + 18} r="4" />
       <circle class="dot" cx={props.x + 46} cy={props.y + 18} r="4" />
-      <Label x={middle()} y={props.y + 74} strong>
+      <Label x={middle()} y={props.y + 74} strong onPart>
         {props.name}
       </Label>
       <g class="has-key">
@@ -146,10 +146,10 @@ function Machine(props: { x: number; y: number; width: number; name: string; doe
   return (
     <g>
       <rect class="part" x={props.x} y={props.y} width={props.width} height="106" rx="14" />
-      <Label x={middle()} y={props.y + 32} strong>
+      <Label x={middle()} y={props.y + 32} strong onPart>
         {props.name}
       </Label>
-      <Label x={middle()} y={props.y + 55}>
+      <Label x={middle()} y={props.y + 55} onPart>
         {props.does}
       </Label>
       <g class="no-key">
@@ -163,9 +163,14 @@ function Machine(props: { x: number; y: number; width: number; name: string; doe
   );
 }
 
-function Label(props: { x: number; y: number; strong?: boolean; children: JSX.Element }) {
+function Label(props: { x: number; y: number; strong?: boolean; onPart?: boolean; children: JSX.Element }) {
   return (
-    <text class="label" classList={{ strong: props.strong ?? false }} x={props.x} y={props.y}>
+    <text
+      class="label"
+      classList={{ strong: props.strong ?? false, 'on-part': props.onPart ?? false }}
+      x={props.x}
+      y={props.y}
+    >
       {props.children}
     </text>
   );
@@ -208,9 +213,9 @@ export function BehindRouters() {
     <Scene title="Two browsers behind a router each, joined by a direct line through both; each asks a STUN server above for its public address">
       <rect class="network" x="4" y="26" width="76" height="70" rx="16" />
       <rect class="network" x="160" y="26" width="76" height="70" rx="16" />
-      <path class="sealed" d="M48 46C60 22 84 14 104 14M192 46C180 22 156 14 136 14" />
+      <path class="sealed" d="M44 44C54 24 74 14 96 14M196 44C186 24 166 14 144 14" />
       <path class="direct" d="M50 61h140" />
-      <text class="label small" x="120" y="18">
+      <text class="label small on-part" x="120" y="18">
         STUN
       </text>
       <Router x={80} />
@@ -229,7 +234,7 @@ export function BehindWalls() {
       <path class="wall" d="M92 14v48M148 14v48" />
       <path class="relayed" d="M50 50C70 84 84 92 98 92M190 50C170 84 156 92 142 92" />
       <rect class="part" x="96" y="78" width="48" height="28" rx="8" />
-      <text class="label small" x="120" y="97">
+      <text class="label small on-part" x="120" y="97">
         Relay
       </text>
       <Dot x={40} y={38} name="A" />
@@ -251,7 +256,7 @@ function Dot(props: { x: number; y?: number; name: string }) {
   return (
     <g>
       <circle class="person" cx={props.x} cy={y()} r="15" />
-      <text class="label on-person" x={props.x} y={y() + 5}>
+      <text class="label on-person on-part" x={props.x} y={y() + 5}>
         {props.name}
       </text>
     </g>

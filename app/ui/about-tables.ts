@@ -86,7 +86,7 @@ export const TRAVELS: TableContent = {
 
 export const SEES: TableContent = {
   caption: 'Who can see what while everybody keeps to the rules',
-  columns: ['', 'Server', 'Relay, if used', 'Network', 'Others in the call'],
+  columns: ['', 'Server', 'Relay, if used', 'Network', 'The others'],
   rows: [
     {
       head: 'What is said, shown, written and sent',
@@ -176,7 +176,7 @@ export const TAKEOVER: TableContent = {
             'can read the names in those.',
         ),
         say(
-          'Come in unseen: everybody they are connected to sees their tile. Nor open what was said, shown or sent before ' +
+          'Come in unseen: whoever they connect to sees them under People. Nor open what was said, shown or sent before ' +
             'they came, even if it was recorded.',
         ),
       ],

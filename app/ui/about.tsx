@@ -139,7 +139,7 @@ function TheLink() {
         </div>
       </dl>
       <p>From the 16 bytes each browser derives three values with HKDF-SHA-256, each with its own label:</p>
-      <ul>
+      <ul class="points">
         <li>
           the <b>room id</b>, by which the server brings together browsers that have the same link. It does
           not lead back to the key;
@@ -188,8 +188,8 @@ function Meeting() {
         </li>
         <li>
           They connect, directly if they can. Media and data are encrypted between exactly these two
-          certificates (DTLS). First of all, each proves to the other that it holds the keys of the pair. Only
-          then does a tile appear.
+          certificates (DTLS). Over their first data channel each proves to the other that it holds the keys
+          of the pair. Only then does a tile appear.
         </li>
         <li>
           From here on the two talk over their own connection, about the connection too. The server is asked
@@ -204,7 +204,7 @@ function Nat() {
   return (
     <Section id="nat">
       <p>
-        Most devices have no address of their own in the internet. A router shares one among many (NAT), and
+        Most devices have no address of their own on the internet. A router shares one among many (NAT), and
         lets in only what answers something that was sent out. So each browser collects the addresses at which
         it might be reached, the two try every pair of them, and the best that works is used. This is ICE.
         Which helper it takes depends on the networks.
@@ -249,16 +249,16 @@ function Credentials() {
   return (
     <Section id="credentials">
       <p>
-        The relay serves only who has a credential. The server makes one for each browser that joins: a user
-        name, which is a time of expiry and a random id, and a password that is computed from it (HMAC) with a
-        secret that only server and relay have. The relay computes the same and keeps no list of users.
+        The relay serves only those who have a credential. The server makes one for each browser that joins: a
+        user name, which is a time of expiry and a random id, and a password that is computed from it (HMAC)
+        with a secret that only server and relay have. The relay computes the same and keeps no list of users.
       </p>
       <p>
         A credential lasts one hour unless the operator chose another time. After about three quarters of it
         the browser asks for a fresh one over the socket it has, and nobody notices. So mistakes heal by
         themselves:
       </p>
-      <ul>
+      <ul class="points">
         <li>A credential that leaked opens the relay to a stranger for an hour at most, and never a call.</li>
         <li>
           When the operator changes the secret, the relay accepts the old one beside the new for a while.
@@ -329,9 +329,9 @@ function Limits() {
         <div>
           <dt>Whoever has the link can join</dt>
           <dd>
-            A link that is forwarded, or lies in a mailbox, is a key lying about. Make a new one for each
-            call, pass it on over something you trust, and for more agree on a room password some other way.
-            Look who is here: everybody who can hear you has a tile.
+            A link that is forwarded, or left in a mailbox, is a key left lying about. Make a new one for each
+            call, pass it on over something you trust, and for more safety agree on a room password some other
+            way. Look under <i>People</i>: everybody whose browser talks to yours is listed there.
           </dd>
         </div>
         <div>
@@ -364,7 +364,7 @@ function Limits() {
 function Operators() {
   return (
     <Section id="operators">
-      <ul>
+      <ul class="points">
         <li>
           <b>Run it yourself.</b> One command starts server and relay. On a LAN it needs no internet at all,
           and the people who use it know whom they trust.
