@@ -82,9 +82,9 @@ export function About(props: { model: AboutModel }) {
           </Section>
           <Section id="takeover">
             <p>
-              The page of a running call is in your browser already, and so are its keys, which cannot be
-              exported. So it matters little for that call who holds the server by now. It matters for
-              whatever is loaded afterwards: to reload the page is to trust the server anew.
+              The page of a running call is in your browser already, with its keys. So it matters little for
+              that call who holds the server by now. It matters for whatever is loaded afterwards: to reload the
+              page is to trust the server anew.
             </p>
             <Table content={TAKEOVER} />
           </Section>
