@@ -83,8 +83,8 @@ export function About(props: { model: AboutModel }) {
           <Section id="takeover">
             <p>
               The page of a running call is in your browser already, with its keys. So it matters little for
-              that call who holds the server by now. It matters for whatever is loaded afterwards: to reload the
-              page is to trust the server anew.
+              that call who holds the server by now. It matters for whatever is loaded afterwards: to reload
+              the page is to trust the server anew.
             </p>
             <Table content={TAKEOVER} />
           </Section>
