@@ -3,6 +3,7 @@
  */
 import type { RaisedHands } from './channels/raised-hands.ts';
 import type { Reactions } from './channels/reactions.ts';
+import type { Files } from './files/files-types.ts';
 import type { LocalMedia } from './media/media-types.ts';
 import type { ScreenShare } from './media/screen-types.ts';
 import type { Observable } from './observable.ts';
@@ -25,6 +26,7 @@ export interface Call extends Observable<CallSnapshot> {
   readonly screen: ScreenShare;
   readonly hands: RaisedHands;
   readonly reactions: Reactions;
+  readonly files: Files;
   /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
   level(peerKey: string): number;
   /** What the browser measured on the link to a peer; null for an unknown key. */

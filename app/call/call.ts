@@ -12,6 +12,7 @@ import type { Call, CallOptions } from './call-types.ts';
 import { createRaisedHands } from './channels/raised-hands.ts';
 import { createReactions } from './channels/reactions.ts';
 import type { ConnectionPool } from './connection-pool.ts';
+import { createFiles } from './files/files.ts';
 import { createReporter } from './link-report.ts';
 import { createScreenFeature } from './media/screen-feature.ts';
 import { createScreenSource } from './media/screen-source.ts';
@@ -62,6 +63,7 @@ export function createCall(
   /** What the others know this person by; '' until it is computed, which is long before there is a link. */
   let ownKey = '';
   const hands = createRaisedHands(() => ownKey);
+  const files = createFiles(scope);
   const reactions = createReactions();
 
   /**
@@ -145,7 +147,7 @@ export function createCall(
       tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),
-      features: [screens, hands.feature, reactions.feature],
+      features: [screens, hands.feature, reactions.feature, files.feature],
       changed: refresh,
     });
     mesh = people;
@@ -194,6 +196,7 @@ export function createCall(
     subscribe: (listener) => subject.subscribe(listener),
     screen,
     hands: hands.face,
+    files: files.face,
     reactions: reactions.face,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {

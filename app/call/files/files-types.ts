@@ -1,0 +1,77 @@
+/**
+ * File transfers as the rest of the client sees them: plain snapshots and commands. Owns shapes only.
+ */
+import type { StopReason } from '../../wire/files.ts';
+import type { Observable } from '../observable.ts';
+import type { Place } from './file-store.ts';
+
+export type { Place } from './file-store.ts';
+
+/**
+ * - `preparing`: the sender hashes the file, once for all receivers.
+ * - `offered`: the receiver has not answered.
+ * - `going`: accepted, and the link is up.
+ * - `waiting`: accepted, and the link is gone. It goes on by itself when the person is back.
+ * - `needs-file`: this page was reloaded and must be given the file again, then it goes on.
+ * - `done`: the receiver has verified every byte.
+ * - `ended`: it will not go on; `reason` says why.
+ */
+export type TransferState = 'preparing' | 'offered' | 'going' | 'waiting' | 'needs-file' | 'done' | 'ended';
+
+export type EndReason =
+  | StopReason
+  /** This person ended it; `person` is the other one. */
+  | 'here'
+  /** The other one's frames were none that an honest page sends, and the link was closed. */
+  | 'refused';
+
+export interface TransferSnapshot {
+  /** Names the transfer on this page. */
+  readonly id: string;
+  readonly direction: 'in' | 'out';
+  /** The other person. Empty for a sending that has not found its receiver again. */
+  readonly peerKey: string;
+  /** Clean, fit for a screen and for any file system. */
+  readonly name: string;
+  readonly type: string;
+  readonly sizeBytes: number;
+  readonly state: TransferState;
+  readonly pausedHere: boolean;
+  readonly pausedThere: boolean;
+  /** Set when `ended`. */
+  readonly reason: EndReason | null;
+  /** Why the last answer of this person had no effect: no room to accept it, or another file was chosen. */
+  readonly problem: 'no-room' | 'storage' | 'another-file' | 'unreadable' | null;
+  /** While preparing those hashed, then those the receiver has verified. */
+  readonly doneBytes: number;
+  /** Bytes of the file handed to the network by this page, those sent again among them. 0 when receiving. */
+  readonly sentBytes: number;
+  readonly bytesPerSecond: number | null;
+  readonly secondsLeft: number | null;
+  /** What was received, when done and not written to a picked file already. */
+  readonly file: Blob | null;
+  /** Taken without a question, to be shown at once. */
+  readonly isPicture: boolean;
+}
+
+/** Something to send. `path` is its name, or where it lies in a folder, with forward slashes. */
+export interface Sendable {
+  readonly file: File;
+  readonly path: string;
+  /** With it the file can be had again after a reload. */
+  readonly handle?: FileSystemFileHandle | null;
+}
+
+/** Commands for transfers that are over, or unknown, have no effect. */
+export interface Files extends Observable<readonly TransferSnapshot[]> {
+  /** Offers to one person, or to everybody linked now. Many files, and folders, go as one archive. */
+  send(items: readonly Sendable[], to: string | null): void;
+  accept(id: string, place: Place): void;
+  decline(id: string): void;
+  setPaused(id: string, paused: boolean): void;
+  cancel(id: string): void;
+  /** Forgets a transfer that is over, and what was received with it. */
+  dismiss(id: string): void;
+  /** Gives the file of a `needs-file` again; without one, it is asked of the handle, which needs a person's gesture. */
+  provide(id: string, file: File | null): void;
+}

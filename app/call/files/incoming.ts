@@ -1,0 +1,292 @@
+/**
+ * One file on its way from one person, over as many links as it takes. Owns the answer to its offer and what is being
+ * received; knows no screen.
+ *
+ * Nothing the sender says is believed: chunks must be ones that were asked for, of the length the offer implies, and no
+ * more of them than the window; the store checks their hashes before it keeps them.
+ */
+import {
+  CHUNK_BYTES,
+  CHUNK_HEAD_BYTES,
+  chunkCount,
+  chunkLength,
+  MAX_HAVE_BYTES,
+  type SenderFrame,
+  type StopReason,
+} from '../../wire/files.ts';
+import { type ChunkSet, createChunkSet } from './chunk-set.ts';
+import type { FileStore, Place, Receipt, StoredMeta, StoreProblem } from './file-store.ts';
+import type { EndReason, TransferSnapshot, TransferState } from './files-types.ts';
+import { createMeter } from './meter.ts';
+import { type Session, WINDOW_CHUNKS } from './session.ts';
+
+export interface Incoming {
+  readonly meta: StoredMeta;
+  peerKey(): string;
+  state(): TransferState;
+  /** Whether this person wanted it. */
+  isAccepted(): boolean;
+  /** The sender names it on this link: answers with what is here, as far as it was answered already. */
+  bind(session: Session, handle: number): void;
+  accept(place: Place): void;
+  linkLost(session: Session): void;
+  setPaused(paused: boolean): void;
+  end(reason: EndReason): void;
+  /** The page ends: what can be had again is kept. */
+  suspend(): void;
+  /** Removes what was received. */
+  discard(): void;
+  snapshot(): TransferSnapshot;
+}
+
+export interface IncomingOptions {
+  readonly name: string;
+  readonly meta: StoredMeta;
+  readonly store: FileStore;
+  readonly peerKey: string;
+  readonly isPicture: boolean;
+  readonly changed: () => void;
+}
+
+interface Run {
+  readonly session: Session;
+  readonly handle: number;
+  /** Whether the sender was told to go. */
+  answered: boolean;
+  received: number;
+  stored: number;
+  reported: number;
+  page: number;
+  outlined: boolean;
+}
+
+/** Above this a file is not received into memory. */
+const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+/** Stored chunks between two reports of them: a quarter of the window. */
+const REPORT_CHUNKS = 4;
+
+export function createIncoming({ meta, store, changed, ...options }: IncomingOptions): Incoming {
+  const chunks = chunkCount(meta.sizeBytes);
+  const meter = createMeter();
+  let { peerKey } = options;
+  let outcome: 'done' | EndReason | null = null;
+  let opening = false;
+  let receipt: Receipt | null = null;
+  let run: Run | null = null;
+  let kept: ChunkSet = createChunkSet(chunks);
+  /** Kept, or given to the store and not heard of yet. */
+  let taken: ChunkSet = kept;
+  let pending = 0;
+  let pausedHere = false;
+  let pausedThere = false;
+  let problem: TransferSnapshot['problem'] = null;
+  let file: Blob | null = null;
+
+  function state(): TransferState {
+    if (outcome) return outcome === 'done' ? 'done' : 'ended';
+    if (!receipt && !opening) return 'offered';
+    return run ? 'going' : 'waiting';
+  }
+
+  function finish(how: 'done' | EndReason): void {
+    outcome = how;
+    if (how !== 'done') {
+      run?.session.forget(run.handle);
+      run = null;
+    }
+    changed();
+  }
+
+  function end(reason: EndReason, say: StopReason | null): void {
+    if (outcome) return;
+    if (say && run) run.session.post({ kind: 'stop', handle: run.handle, reason: say });
+    finish(reason);
+    receipt?.close(reason === 'no-room');
+    receipt = null;
+  }
+
+  /** Only once the store has settled what came over the link before: else it would be asked for twice. */
+  function answer(): void {
+    if (!run || run.answered || !receipt || pending > 0) return;
+    const { session, handle } = run;
+    run.answered = true;
+    taken = kept.copy();
+    if (kept.count() > 0)
+      for (let at = 0; at < kept.bits.length; at += MAX_HAVE_BYTES)
+        session.post({
+          kind: 'have',
+          handle,
+          fromChunk: at * 8,
+          bits: kept.bits.slice(at, at + MAX_HAVE_BYTES),
+        });
+    session.post({ kind: 'accept', handle });
+    if (pausedHere) session.post({ kind: 'receiving', handle, on: false });
+  }
+
+  /** A browser that gives a page no private files still has memory for what is not too large. */
+  async function openAt(place: Place): Promise<Receipt | StoreProblem> {
+    const opened = await store.open(meta, place, events);
+    const fallBack = opened === 'storage' && place === 'private' && meta.sizeBytes <= MAX_MEMORY_BYTES;
+    return fallBack ? await store.open(meta, 'memory', events) : opened;
+  }
+
+  function report(): void {
+    if (!run || run.stored === run.reported) return;
+    if (run.stored - run.reported < REPORT_CHUNKS && pending > 0) return;
+    run.reported = run.stored;
+    run.session.post({ kind: 'stored', handle: run.handle, count: run.stored });
+  }
+
+  function hear(current: Run, frame: SenderFrame, data: ArrayBuffer): boolean {
+    if (frame.kind === 'withdraw') {
+      if (outcome === null) end(frame.reason, null);
+      return true;
+    }
+    if (outcome || !receipt || !current.answered) return false;
+    switch (frame.kind) {
+      case 'sending':
+        pausedThere = !frame.on;
+        meter.reset();
+        changed();
+        return true;
+      case 'outline':
+        if (current.outlined) return false;
+        current.outlined = true;
+        receipt.outline(frame.hashes);
+        return true;
+      case 'page':
+        if (frame.page <= current.page || !current.outlined) return false;
+        current.page = frame.page;
+        receipt.page(frame.page, frame.hashes);
+        return true;
+      case 'chunk': {
+        if (current.received - current.stored >= WINDOW_CHUNKS) return false;
+        if (frame.chunk >= chunks || frame.bytes.length !== chunkLength(meta.sizeBytes, frame.chunk))
+          return false;
+        if (!taken.add(frame.chunk)) return false;
+        current.received += 1;
+        pending += 1;
+        receipt.chunk(frame.chunk, data, CHUNK_HEAD_BYTES);
+        return true;
+      }
+      default:
+        return false;
+    }
+  }
+
+  const events = {
+    stored(stored: readonly number[]) {
+      pending -= stored.length;
+      for (const chunk of stored) kept.add(chunk);
+      if (run?.answered) {
+        run.stored += stored.length;
+        report();
+      } else answer();
+      changed();
+    },
+    complete(received: Blob | null) {
+      if (outcome) return;
+      file = received;
+      finish('done');
+      run?.session.post({ kind: 'done', handle: run.handle, root: meta.root });
+    },
+    failed(failure: StoreProblem) {
+      const session = run?.session;
+      if (receipt) end(failure, failure);
+      if (failure === 'mismatch') session?.blame();
+    },
+  };
+
+  return {
+    meta,
+    peerKey: () => peerKey,
+    state,
+    isAccepted: () => receipt !== null || opening,
+    bind(session, handle) {
+      if (outcome && outcome !== 'done') {
+        session.post({ kind: 'stop', handle, reason: 'person' });
+        return;
+      }
+      if (run) run.session.forget(run.handle);
+      peerKey = session.key;
+      const current: Run = {
+        session,
+        handle,
+        answered: false,
+        received: 0,
+        stored: 0,
+        reported: 0,
+        page: -1,
+        outlined: false,
+      };
+      run = current;
+      pausedThere = false;
+      session.listen(handle, (frame, data) => hear(current, frame, data));
+      if (outcome === 'done') session.post({ kind: 'done', handle, root: meta.root });
+      else answer();
+      changed();
+    },
+    accept(place) {
+      if (outcome || receipt || opening) return;
+      opening = true;
+      problem = null;
+      changed();
+      void openAt(place).then((opened) => {
+        opening = false;
+        if (typeof opened === 'string') problem = opened === 'no-room' ? 'no-room' : 'storage';
+        else if (outcome) opened.close(false);
+        else {
+          receipt = opened;
+          kept = createChunkSet(chunks, opened.have);
+          answer();
+        }
+        changed();
+      });
+    },
+    linkLost(session) {
+      if (run?.session !== session) return;
+      run = null;
+      meter.reset();
+      changed();
+    },
+    setPaused(paused) {
+      if (outcome || pausedHere === paused) return;
+      pausedHere = paused;
+      meter.reset();
+      if (run?.answered) run.session.post({ kind: 'receiving', handle: run.handle, on: !paused });
+      changed();
+    },
+    end: (reason) => end(reason, reason === 'refused' ? null : 'person'),
+    suspend: () => receipt?.close(outcome === null),
+    discard() {
+      receipt?.close(false);
+      receipt = null;
+      file = null;
+    },
+    snapshot() {
+      const current = state();
+      const doneBytes =
+        current === 'done' ? meta.sizeBytes : Math.min(meta.sizeBytes, kept.count() * CHUNK_BYTES);
+      const rate = current === 'going' && !pausedHere && !pausedThere ? meter.read(doneBytes) : null;
+      return {
+        id: options.name,
+        direction: 'in',
+        peerKey,
+        name: meta.name,
+        type: meta.type,
+        sizeBytes: meta.sizeBytes,
+        state: current,
+        pausedHere,
+        pausedThere,
+        reason: outcome === 'done' ? null : outcome,
+        problem,
+        doneBytes,
+        sentBytes: 0,
+        bytesPerSecond: rate,
+        secondsLeft: rate ? (meta.sizeBytes - doneBytes) / rate : null,
+        file,
+        isPicture: options.isPicture,
+      };
+    },
+  };
+}
