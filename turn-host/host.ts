@@ -2,9 +2,8 @@
  * Owns a running relay: what starts it and what ends it. Must not read the environment or end the process.
  */
 import type { TurnHostConfig } from './config.ts';
-import { createDataPath } from './data-path/choose.ts';
-import type { DataPathOptions } from './data-path/data-path.ts';
 import { Directory } from './data-path/directory.ts';
+import { createPortableDataPath } from './data-path/portable.ts';
 import { TurnEngine } from './engine/engine.ts';
 import { createCounters } from './metrics/counters.ts';
 
@@ -30,8 +29,7 @@ export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks
   const now = hooks.now ?? Date.now;
   const { relayAddress } = config;
   const directory = new Directory([{ ip: relayAddress, externalIp: relayAddress, family: 4 }]);
-  const log = hooks.log ?? (() => undefined);
-  const options: DataPathOptions = {
+  const dataPath = createPortableDataPath({
     directory,
     sameRoomOnly: false,
     ownPortsOpen: false,
@@ -41,9 +39,8 @@ export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks
     counters: createCounters(),
     now,
     onControl: (packet, client) => engine.receive(packet, client),
-  };
-  const dataPath = await createDataPath('auto', options, log);
-  const engine = new TurnEngine({ config, dataPath, directory, log, now });
+  });
+  const engine = new TurnEngine({ config, dataPath, directory, log: hooks.log ?? (() => undefined), now });
   const close = async () => {
     engine.stop();
     await dataPath.close();

@@ -1,7 +1,6 @@
 /** Chooses the screen. */
-import { createEffect, Match, Switch } from 'solid-js';
+import { Match, Switch } from 'solid-js';
 import type { AppModel, View } from '../state/app-model.ts';
-import { AboutScreen } from './about-screen.tsx';
 import { CallScreen } from './call-screen.tsx';
 import { Home } from './home.tsx';
 import { Lobby } from './lobby.tsx';
@@ -17,19 +16,9 @@ import './styles/panel.css';
 import './styles/gestures.css';
 import './styles/dialogs.css';
 import './styles/ended.css';
-
-/** What the tab is called: screens have their own, people and rooms stay out of it. */
-const TITLES: Readonly<Record<View['kind'], string>> = {
-  home: 'Parley',
-  lobby: 'Ready to join? · Parley',
-  call: 'Call · Parley',
-  about: 'How it works · Parley',
-};
+import './styles/files.css';
 
 export function App(props: { model: AppModel }) {
-  createEffect(() => {
-    document.title = TITLES[props.model.view().kind];
-  });
   return (
     <Switch>
       <Match when={is(props.model.view(), 'home')} keyed>
@@ -40,9 +29,6 @@ export function App(props: { model: AppModel }) {
       </Match>
       <Match when={is(props.model.view(), 'call')} keyed>
         {(model) => <CallScreen app={props.model} model={model} />}
-      </Match>
-      <Match when={is(props.model.view(), 'about')} keyed>
-        {(model) => <AboutScreen model={model} />}
       </Match>
     </Switch>
   );

@@ -2,7 +2,7 @@
 import UserPlus from 'lucide-solid/icons/user-plus';
 import Users from 'lucide-solid/icons/users';
 import { createSignal, For, Show } from 'solid-js';
-import { ABOUT_PATH, type AppModel, type CallModel } from '../state/app-model.ts';
+import type { AppModel, CallModel } from '../state/app-model.ts';
 import {
   Bar,
   BarButton,
@@ -12,7 +12,9 @@ import {
   focusBarButton,
   SourceToggle,
 } from './bar.tsx';
+import { DropZone } from './drop-zone.tsx';
 import { Ended } from './ended.tsx';
+import { createFileNotices, FileShelf } from './file-shelf.tsx';
 import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
@@ -36,6 +38,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
   const [open, setOpen] = createSignal<'none' | 'invite' | 'more' | 'keys'>('none');
   const closer = (name: 'invite' | 'more' | 'keys') => () => setOpen((old) => (old === name ? 'none' : old));
   const alone = createAlone(props.model);
+  createFileNotices(props.model);
   const media = () => props.model.media;
   const togglePanel = (name: 'People') => setPanel((old) => (old === name ? 'none' : name));
   const closePanel = () => {
@@ -103,6 +106,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
           <Situation model={props.model} alone={alone()} />
           <Stage model={props.model} alone={alone()} />
         </div>
+        <FileShelf model={props.model.files} />
         <Show when={panel() === 'People'}>
           <Panel name="People" onClose={closePanel}>
             <People model={props.model} />
@@ -111,6 +115,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
       </div>
       <Bar layout={layout} onMore={() => setOpen('more')} onLeave={() => props.model.leave()} />
       <ReactionMenu model={props.model.gestures} />
+      <DropZone model={props.model} />
       <Dialog title="More" open={open() === 'more'} onClose={closer('more')}>
         <Show when={layout.underMore().length > 0}>
           <div
@@ -135,10 +140,6 @@ function Running(props: { app: AppModel; model: CallModel }) {
         <button type="button" onClick={() => setOpen('keys')}>
           Show shortcuts
         </button>
-        {/* In a tab of its own, which cannot reach this one: the call goes on. */}
-        <a class="more-link" href={ABOUT_PATH} target="_blank" rel="noopener">
-          How it works <span class="hint">(opens in another tab)</span>
-        </a>
       </Dialog>
       <Dialog title="Invite people" open={open() === 'invite'} onClose={closer('invite')}>
         <p>Whoever has this link can join. Pass it on only to people you want here.</p>

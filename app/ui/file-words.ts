@@ -1,0 +1,101 @@
+/** Every sentence about files. Owns the words, and how sizes and times are said. */
+import type { EndReason, TransferView } from '../state/files-model.ts';
+import { nameOr } from './words.ts';
+
+const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
+
+/** In units of 1000, as file managers and disks have it. */
+export function sizeWords(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 999.5 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit > 0 && value < 99.5 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+export function timeWords(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
+  if (seconds < 3600) return `${Math.ceil(seconds / 60)} min left`;
+  return `${(seconds / 3600).toFixed(1)} h left`;
+}
+
+/** What stands under the name of a file: where it is, and what is the matter. */
+export function transferWords(transfer: TransferView): string {
+  const { state, direction, sizeBytes, doneBytes, bytesPerSecond, secondsLeft } = transfer;
+  const who = nameOr(transfer.peerName);
+  const isIn = direction === 'in';
+  switch (state) {
+    case 'preparing':
+      return `Preparing, ${percent(transfer)}`;
+    case 'offered':
+      return isIn
+        ? `${sizeWords(sizeBytes)}, offered by ${who}`
+        : `${sizeWords(sizeBytes)}, ${who} has not answered yet`;
+    case 'needs-file':
+      return 'This page was reloaded. Choose the same file again, and it goes on.';
+    case 'waiting':
+      return transfer.peerName === '' && transfer.peerKey === ''
+        ? 'Goes on when whoever accepted it is back'
+        : `Waiting for ${who}; goes on by itself`;
+    case 'done':
+      return isIn ? `${sizeWords(sizeBytes)} from ${who}, complete and verified` : `${who} has all of it`;
+    case 'ended':
+      return endWords(transfer.reason ?? 'here', who, isIn);
+    case 'going': {
+      const amount = `${sizeWords(doneBytes)} of ${sizeWords(sizeBytes)} ${isIn ? 'from' : 'to'} ${who}`;
+      if (transfer.pausedHere) return `${amount}, paused`;
+      if (transfer.pausedThere) return `${amount}, paused by ${who}`;
+      if (bytesPerSecond === null || secondsLeft === null) return amount;
+      return `${amount}, ${sizeWords(bytesPerSecond)}/s, ${timeWords(secondsLeft)}`;
+    }
+  }
+}
+
+/** Why the last answer did nothing; '' when it did. */
+export function problemWords({ problem }: TransferView): string {
+  switch (problem) {
+    case null:
+      return '';
+    case 'no-room':
+      return 'This browser has no room for it. Free some space on the disk, or use Save as.';
+    case 'storage':
+      return 'This browser could not store it. Use Save as, or try again.';
+    case 'another-file':
+      return 'That is another file, or it has changed since.';
+    case 'unreadable':
+      return 'That file could not be read.';
+  }
+}
+
+export function percent({ doneBytes, sizeBytes }: TransferView): string {
+  return `${sizeBytes === 0 ? 100 : Math.floor((100 * doneBytes) / sizeBytes)} %`;
+}
+
+function endWords(reason: EndReason, who: string, isIn: boolean): string {
+  switch (reason) {
+    case 'here':
+      return isIn ? 'You did not take it' : 'You took it back';
+    case 'person':
+      return isIn ? `${who} took it back` : `${who} did not take it`;
+    case 'unknown':
+      return `${who} no longer has what it needs`;
+    case 'no-room':
+      return isIn ? 'The disk is full. Free some space and ask for it again.' : `The disk of ${who} is full`;
+    case 'storage':
+      return isIn ? 'This browser could not store it' : `${who} could not store it`;
+    case 'unreadable':
+      return isIn
+        ? `${who} could not read the file any more`
+        : 'The file could not be read. It may have been changed or moved.';
+    case 'mismatch':
+      return isIn
+        ? 'It was not what had been offered, and was thrown away'
+        : 'It arrived changed. Send it again.';
+    case 'too-many':
+      return `${who} has too many offers open. Send fewer at once.`;
+    case 'refused':
+      return `${who} sent what no honest page sends. The link was closed.`;
+  }
+}
