@@ -2,8 +2,9 @@
  * Owns a running relay: what starts it and what ends it. Must not read the environment or end the process.
  */
 import type { TurnHostConfig } from './config.ts';
+import { createDataPath } from './data-path/choose.ts';
+import type { DataPathOptions } from './data-path/data-path.ts';
 import { Directory } from './data-path/directory.ts';
-import { createPortableDataPath } from './data-path/portable.ts';
 import { TurnEngine } from './engine/engine.ts';
 import { createCounters } from './metrics/counters.ts';
 
@@ -29,7 +30,8 @@ export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks
   const now = hooks.now ?? Date.now;
   const { relayAddress } = config;
   const directory = new Directory([{ ip: relayAddress, externalIp: relayAddress, family: 4 }]);
-  const dataPath = createPortableDataPath({
+  const log = hooks.log ?? (() => undefined);
+  const options: DataPathOptions = {
     directory,
     sameRoomOnly: false,
     ownPortsOpen: false,
@@ -39,8 +41,9 @@ export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks
     counters: createCounters(),
     now,
     onControl: (packet, client) => engine.receive(packet, client),
-  });
-  const engine = new TurnEngine({ config, dataPath, directory, log: hooks.log ?? (() => undefined), now });
+  };
+  const dataPath = await createDataPath('auto', options, log);
+  const engine = new TurnEngine({ config, dataPath, directory, log, now });
   const close = async () => {
     engine.stop();
     await dataPath.close();

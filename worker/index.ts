@@ -51,6 +51,8 @@ export class ParleyRoom extends Room<Env> {
 }
 
 const HASHED_ASSETS = '/assets/';
+/** Addresses of the client besides `/`: the same page, whose script chooses the screen. */
+const CLIENT_PATHS = ['/about'];
 
 const app = new Hono<{ Bindings: Env }>();
 
@@ -83,8 +85,9 @@ app.get(ROOM_PATH, async (context) => {
 });
 
 app.get('*', async (context) => {
-  const { path } = context.req;
-  const answer = await context.env.ASSETS.fetch(context.req.raw);
+  const { path, raw } = context.req;
+  const asset = CLIENT_PATHS.includes(path) ? new Request(new URL('/', raw.url), raw) : raw;
+  const answer = await context.env.ASSETS.fetch(asset);
   if (answer.status === 404) return context.text('There is nothing at this address.', 404);
   const response = new Response(answer.body, answer);
   const immutable = path.startsWith(HASHED_ASSETS) && answer.ok;

@@ -1,5 +1,5 @@
 /**
- * Which screen there is and what it can do: home, lobby, call. Owns the life of media, preparation and call, each
+ * Which screen there is and what it can do: home, lobby, call, about. Owns the life of media, preparation and call, each
  * released when its screen is left. Knows no words and no elements.
  */
 import { type Accessor, batch, createRoot, createSignal, onCleanup } from 'solid-js';
@@ -11,7 +11,9 @@ import { createGesturesModel, type GesturesModel } from './gestures-model.ts';
 import { createMediaModel, type MediaModel } from './media-model.ts';
 import { createPreferences, type PreferenceStore } from './preferences.ts';
 import { createScreenModel, type ScreenModel } from './screen-model.ts';
-import type { Invitation, LinkErrorCode, Services } from './services.ts';
+import { ABOUT_PATH, type Invitation, type LinkErrorCode, type Services } from './services.ts';
+
+export { ABOUT_PATH };
 
 export type LinkProblem =
   | { readonly code: LinkErrorCode }
@@ -24,6 +26,18 @@ export interface HomeModel {
   readonly problem: Accessor<LinkProblem | null>;
   start(): void;
   joinLink(input: string): void;
+  about(): void;
+}
+
+/** "How it works". */
+export interface AboutModel {
+  readonly kind: 'about';
+  /** The invitation one came with, as a link to its lobby; null when there is none. */
+  readonly link: string | null;
+  /** The section its address named when it opened, '' for none. */
+  readonly section: string;
+  toLobby(): void;
+  goHome(): void;
 }
 
 export interface LobbyModel {
@@ -39,6 +53,9 @@ export interface LobbyModel {
   /** Starts deriving the keys for the password typed so far, so that `join` does not wait for it. */
   settlePassword(): void;
   join(): void;
+  /** Leaves for "How it works", devices released; whoever comes back finds everything as chosen. */
+  about(): void;
+  goHome(): void;
 }
 
 export interface CallModel extends CallStore {
@@ -62,7 +79,7 @@ export interface CallModel extends CallStore {
   goHome(): void;
 }
 
-export type View = HomeModel | LobbyModel | CallModel;
+export type View = HomeModel | LobbyModel | CallModel | AboutModel;
 
 export interface AppModel {
   readonly view: Accessor<View>;
@@ -71,8 +88,6 @@ export interface AppModel {
   /** Leaves whatever is running. For the end of the page. */
   leave(): void;
 }
-
-export const HOW_IT_WORKS = '#how-it-works';
 
 interface Carried {
   readonly password: string;
@@ -92,23 +107,55 @@ export function createApp(services: Services): AppModel {
   let release = () => {};
   let current: Invitation | null = null;
   let leaveCall = () => {};
+  /** What was chosen in a lobby that was left to read how it works. */
+  let setAside: { readonly secretText: string; readonly choices: Carried } | null = null;
+  let chosenInLobby: () => typeof setAside = () => null;
 
   const [view, setView] = createSignal<View>(route());
   const show = (make: () => View) => {
     release();
     release = () => {};
     leaveCall = () => {};
+    chosenInLobby = () => null;
     setView(make());
   };
 
   const enterInvitation = (invitation: Invitation) =>
     address.enter(services.formatInvitation(address.origin, invitation));
 
+  function isAbout(): boolean {
+    return new URL(address.href()).pathname === ABOUT_PATH;
+  }
+
   function route(): View {
+    if (isAbout()) return about();
     const parsed = services.parseInvitation(address.href());
-    if (parsed.ok) return lobby(parsed.invitation, FRESH);
-    const bare = parsed.code === 'empty' || new URL(address.href()).hash === HOW_IT_WORKS;
-    return home(bare ? null : { code: parsed.code });
+    if (parsed.ok) return lobby(parsed.invitation, choicesFor(parsed.invitation));
+    return home(parsed.code === 'empty' ? null : { code: parsed.code });
+  }
+
+  /** For the lobby of an invitation; a password is not kept for longer than until the next lobby. */
+  function choicesFor({ secretText }: Invitation): Carried {
+    const choices = setAside?.secretText === secretText ? setAside.choices : FRESH;
+    setAside = null;
+    return choices;
+  }
+
+  /** Its fragment is a section or, in a link somebody made by hand, an invitation: that one is kept out of sight. */
+  function about(): AboutModel {
+    current = null;
+    const { hash } = new URL(address.href());
+    const given = services.parseInvitation(hash);
+    if (given.ok) address.keep(services.formatInvitation(address.origin, given.invitation));
+    const kept = services.parseInvitation(address.kept() ?? '');
+    const link = kept.ok ? services.formatInvitation(address.origin, kept.invitation) : null;
+    return {
+      kind: 'about',
+      link,
+      section: given.ok ? '' : hash.slice(1),
+      toLobby: () => link !== null && address.enter(link),
+      goHome: () => address.clear(),
+    };
   }
 
   function home(first: LinkProblem | null): HomeModel {
@@ -125,6 +172,7 @@ export function createApp(services: Services): AppModel {
         else if (elsewhere) setProblem({ code: 'other-host', host: elsewhere.host, url: elsewhere.href });
         else enterInvitation(parsed.invitation);
       },
+      about: () => address.openAbout(null),
     };
   }
 
@@ -150,6 +198,12 @@ export function createApp(services: Services): AppModel {
         prepared?.discard();
         local.close();
       };
+      chosenInLobby = () => {
+        const { microphone, camera } = local.snapshot();
+        const wanted = { microphone: microphone.wanted, camera: camera.wanted };
+        const choices = { password: password(), relayOnly: relayOnly(), wanted };
+        return { secretText: invitation.secretText, choices };
+      };
       return {
         kind: 'lobby',
         label: invitation.label,
@@ -164,6 +218,8 @@ export function createApp(services: Services): AppModel {
         password,
         setPassword,
         settlePassword: () => void prepare(),
+        about: () => address.openAbout(services.formatInvitation(address.origin, invitation)),
+        goHome: () => address.clear(),
         join() {
           // What could not be had was told here. Whoever joins all the same goes without it, and may ask again later.
           for (const kind of ['microphone', 'camera'] as const) {
@@ -256,11 +312,21 @@ export function createApp(services: Services): AppModel {
 
   onCleanup(
     address.onChange(() => {
+      const shown = view();
+      if (isAbout()) {
+        const { hash } = new URL(address.href());
+        // Forward, after one came back and joined: reading is no reason to hang up.
+        if (shown.kind === 'call' && !shown.view.endCode) address.enter(shown.link);
+        // From section to section the browser scrolls by itself.
+        else if (shown.kind !== 'about' || services.parseInvitation(hash).ok) {
+          setAside = chosenInLobby();
+          show(route);
+        }
+        return;
+      }
       const parsed = services.parseInvitation(address.href());
       // The same invitation written another way changes nothing.
       if (parsed.ok && parsed.invitation.secretText === current?.secretText) return;
-      // A place on the home screen: the browser has scrolled there, and a new screen would take that back.
-      if (current === null && new URL(address.href()).hash === HOW_IT_WORKS) return;
       show(route);
     }),
   );

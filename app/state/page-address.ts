@@ -1,27 +1,59 @@
-/** The address bar as the place of the invitation. Owns the fragment of the URL; knows nothing of keys. */
-import type { Address } from './services.ts';
+/**
+ * The address bar as the place of the invitation and of the screens that have an address. Owns path, fragment and what an
+ * entry of the history keeps; knows nothing of keys.
+ */
+import { ABOUT_PATH, type Address } from './services.ts';
+
+/** What an entry of the history of `/about` keeps, so that reloading does not lose it. */
+interface Kept {
+  readonly invitation: string;
+}
 
 export function createPageAddress(page: Window): Address {
+  const { location, history } = page;
   const listeners = new Set<() => void>();
+  let announced = location.href;
+  let kept = readKept(history.state);
+
   const announce = () => {
+    if (location.href === announced) return;
+    announced = location.href;
     for (const listener of [...listeners]) listener();
   };
-  page.addEventListener('hashchange', announce);
+  const push = (url: string, state: Kept | null) => {
+    history.pushState(state, '', url);
+    kept = state;
+    announce();
+  };
+  // Back and forward fire the first, a change of the fragment the second or both.
+  const moved = () => {
+    const ofEntry = readKept(history.state);
+    // A place of the same page, chosen by its fragment, is an entry of its own that knows nothing yet.
+    if (ofEntry === null && kept !== null && location.pathname === ABOUT_PATH) {
+      history.replaceState(kept, '');
+    } else kept = ofEntry;
+    announce();
+  };
+  page.addEventListener('popstate', moved);
+  page.addEventListener('hashchange', moved);
+
   return {
-    origin: page.location.origin,
-    href: () => page.location.href,
+    origin: location.origin,
+    href: () => location.href,
     enter(url) {
       const { hash } = new URL(url);
       // A page refused for its path must not keep it.
-      if (page.location.pathname !== '/' || page.location.search !== '') {
-        page.history.pushState(null, '', `/${hash}`);
-        announce();
-      } else page.location.hash = hash;
+      if (location.pathname !== '/' || location.search !== '') push(`/${hash}`, null);
+      else location.hash = hash;
     },
-    clear() {
-      page.history.pushState(null, '', '/');
-      announce();
+    clear: () => push('/', null),
+    openAbout: (invitation) => push(ABOUT_PATH, invitation === null ? null : { invitation }),
+    keep(invitation) {
+      kept = { invitation };
+      history.replaceState(kept, '', ABOUT_PATH);
+      announced = location.href;
     },
+    kept: () => (location.pathname === ABOUT_PATH ? (kept?.invitation ?? null) : null),
     onChange(listener) {
       listeners.add(listener);
       return () => {
@@ -29,4 +61,9 @@ export function createPageAddress(page: Window): Address {
       };
     },
   };
+}
+
+function readKept(state: unknown): Kept | null {
+  if (typeof state !== 'object' || state === null || !('invitation' in state)) return null;
+  return typeof state.invitation === 'string' ? { invitation: state.invitation } : null;
 }

@@ -23,14 +23,26 @@ export interface LocalMediaChoices {
   readonly wanted: { readonly microphone: boolean; readonly camera: boolean };
 }
 
+/** Where "How it works" is; the Worker serves the client there. */
+export const ABOUT_PATH = '/about';
+
 /** The page's address: where the invitation lives, so that reloading and sharing keep it. */
 export interface Address {
   readonly origin: string;
   href(): string;
   /** Makes `url` the page's address, by its fragment alone. Announced to `onChange`. */
   enter(url: string): void;
-  /** Removes the fragment. Announced to `onChange`. */
+  /** Goes to the address without path and fragment. Announced to `onChange`. */
   clear(): void;
+  /**
+   * Goes to `ABOUT_PATH`. The address shows no invitation, so that whoever passes it on passes on no key; the entry of the
+   * history keeps it. Announced to `onChange`.
+   */
+  openAbout(invitation: string | null): void;
+  /** Moves an invitation from the fragment of `ABOUT_PATH` to where `openAbout` keeps one. Not announced. */
+  keep(invitation: string): void;
+  /** The invitation kept at `ABOUT_PATH`, unchecked; null anywhere else. */
+  kept(): string | null;
   /** Returns the function that ends the subscription. */
   onChange(listener: () => void): () => void;
 }

@@ -1,6 +1,7 @@
 /** Chooses the screen. */
-import { Match, Switch } from 'solid-js';
+import { createEffect, Match, Switch } from 'solid-js';
 import type { AppModel, View } from '../state/app-model.ts';
+import { AboutScreen } from './about-screen.tsx';
 import { CallScreen } from './call-screen.tsx';
 import { Home } from './home.tsx';
 import { Lobby } from './lobby.tsx';
@@ -18,7 +19,18 @@ import './styles/dialogs.css';
 import './styles/ended.css';
 import './styles/files.css';
 
+/** What the tab is called: screens have their own, people and rooms stay out of it. */
+const TITLES: Readonly<Record<View['kind'], string>> = {
+  home: 'Parley',
+  lobby: 'Ready to join? · Parley',
+  call: 'Call · Parley',
+  about: 'How it works · Parley',
+};
+
 export function App(props: { model: AppModel }) {
+  createEffect(() => {
+    document.title = TITLES[props.model.view().kind];
+  });
   return (
     <Switch>
       <Match when={is(props.model.view(), 'home')} keyed>
@@ -29,6 +41,9 @@ export function App(props: { model: AppModel }) {
       </Match>
       <Match when={is(props.model.view(), 'call')} keyed>
         {(model) => <CallScreen app={props.model} model={model} />}
+      </Match>
+      <Match when={is(props.model.view(), 'about')} keyed>
+        {(model) => <AboutScreen model={model} />}
       </Match>
     </Switch>
   );

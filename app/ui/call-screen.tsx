@@ -2,7 +2,7 @@
 import UserPlus from 'lucide-solid/icons/user-plus';
 import Users from 'lucide-solid/icons/users';
 import { createSignal, For, Show } from 'solid-js';
-import type { AppModel, CallModel } from '../state/app-model.ts';
+import { ABOUT_PATH, type AppModel, type CallModel } from '../state/app-model.ts';
 import {
   Bar,
   BarButton,
@@ -140,6 +140,10 @@ function Running(props: { app: AppModel; model: CallModel }) {
         <button type="button" onClick={() => setOpen('keys')}>
           Show shortcuts
         </button>
+        {/* In a tab of its own, which cannot reach this one: the call goes on. */}
+        <a class="more-link" href={ABOUT_PATH} target="_blank" rel="noopener">
+          How it works <span class="hint">(opens in another tab)</span>
+        </a>
       </Dialog>
       <Dialog title="Invite people" open={open() === 'invite'} onClose={closer('invite')}>
         <p>Whoever has this link can join. Pass it on only to people you want here.</p>

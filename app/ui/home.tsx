@@ -1,7 +1,7 @@
 /** The first screen: start a call, or join one by its link. */
 import { createSignal, Show } from 'solid-js';
-import { HOW_IT_WORKS, type HomeModel } from '../state/app-model.ts';
-import { SafetyLine, ScreenHeading } from './parts.tsx';
+import { ABOUT_PATH, type HomeModel } from '../state/app-model.ts';
+import { SafetyLine, ScreenHeading, ScreenLink } from './parts.tsx';
 import { linkWords } from './words.ts';
 
 export function Home(props: { model: HomeModel }) {
@@ -54,43 +54,12 @@ export function Home(props: { model: HomeModel }) {
             )}
           </Show>
         </div>
-        <div class="home-foot">
+        <div class="foot">
           <SafetyLine />
-          <a href={HOW_IT_WORKS}>How it works</a>
+          <ScreenLink href={ABOUT_PATH} onOpen={() => props.model.about()}>
+            How it works
+          </ScreenLink>
         </div>
-      </section>
-      <section class="how" id="how-it-works" aria-labelledby="how-title" tabindex="-1">
-        <h2 id="how-title">How it works</h2>
-        <dl>
-          <div>
-            <dt>The link is the key</dt>
-            <dd>
-              Your browser makes it. The part after # is never sent to a server, so only people who have the
-              link can come in.
-            </dd>
-          </div>
-          <div>
-            <dt>A server introduces you</dt>
-            <dd>
-              It passes a few sealed notes between the browsers so they can find each other. It cannot read
-              them. It does see your network address, and how many people are in a room.
-            </dd>
-          </div>
-          <div>
-            <dt>You talk directly</dt>
-            <dd>
-              Picture and sound travel encrypted between your browsers. Where no direct path exists, a relay
-              passes on what it cannot decrypt. If the server goes away, the call goes on.
-            </dd>
-          </div>
-          <div>
-            <dt>The honest limit</dt>
-            <dd>
-              Whoever serves this page could change it. Use a server run by someone you trust, or run your
-              own.
-            </dd>
-          </div>
-        </dl>
       </section>
     </main>
   );

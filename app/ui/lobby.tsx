@@ -2,15 +2,20 @@
 import Mic from 'lucide-solid/icons/mic';
 import MicOff from 'lucide-solid/icons/mic-off';
 import { createSignal, onCleanup, onMount, Show } from 'solid-js';
-import type { LobbyModel } from '../state/app-model.ts';
+import { ABOUT_PATH, type LobbyModel } from '../state/app-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
-import { DeviceSelects, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
+import { DeviceSelects, SafetyLine, ScreenHeading, ScreenLink, SourceNote, Switch } from './parts.tsx';
 import { SelfVideo } from './tile.tsx';
 
 export function Lobby(props: { model: LobbyModel }) {
   const media = () => props.model.media;
   return (
     <main class="lobby">
+      <header class="lobby-head">
+        <ScreenLink class="brand" href="/" onOpen={() => props.model.goHome()}>
+          Parley
+        </ScreenLink>
+      </header>
       <div class="lobby-preview">
         <div class="preview">
           <Show when={media().selfStream()} fallback={<p>No picture is sent</p>}>
@@ -82,7 +87,12 @@ export function Lobby(props: { model: LobbyModel }) {
         <button type="submit" class="primary large">
           Join
         </button>
-        <SafetyLine />
+        <div class="foot">
+          <SafetyLine />
+          <ScreenLink href={ABOUT_PATH} onOpen={() => props.model.about()}>
+            How it works
+          </ScreenLink>
+        </div>
       </form>
     </main>
   );

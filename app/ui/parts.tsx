@@ -165,3 +165,27 @@ export function SafetyLine() {
     </p>
   );
 }
+
+/** A link to a screen that has an address: opens it in this page, or in another tab when one asks for that. */
+export function ScreenLink(props: {
+  href: string;
+  class?: string;
+  onOpen: () => void;
+  children: JSX.Element;
+}) {
+  return (
+    <a
+      href={props.href}
+      class={props.class}
+      onClick={(event) => {
+        if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+        event.preventDefault();
+        props.onOpen();
+        // As any page that is opened by a link; the browser does it only for those it loads.
+        scrollTo(0, 0);
+      }}
+    >
+      {props.children}
+    </a>
+  );
+}

@@ -14,10 +14,20 @@ async function violations(page: Page): Promise<string[]> {
   return results.violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
 }
 
-it('axe finds nothing on home, lobby and call', async () => {
+it('axe finds nothing on home, lobby, call and how it works', async () => {
   const visitor = await stage.open(stage.system.url, 'Visitor');
   await visitor.page.getByRole('button', { name: 'Start a call' }).waitFor();
   expect(await violations(visitor.page)).toEqual([]);
+
+  await visitor.page.getByRole('link', { name: 'How it works' }).click();
+  await visitor.page.getByRole('heading', { name: 'How it works', level: 1 }).waitFor();
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const width of [390, 1280]) {
+      await visitor.page.emulateMedia({ colorScheme });
+      await visitor.page.setViewportSize({ width, height: 800 });
+      expect(await violations(visitor.page)).toEqual([]);
+    }
+  }
 
   const alice = await stage.open(stage.invitation(), 'Alice');
   await alice.page.getByRole('button', { name: 'Join', exact: true }).waitFor();

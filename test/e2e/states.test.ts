@@ -253,13 +253,16 @@ it('every screen fits a window of 320 by 256, with targets of 44 pixels and no m
   // WCAG 2.2 s1.4.10: what 1280 by 1024 is at 400 %.
   const size = { width: 320, height: 256 };
   const visitor = await stage.open(stage.system.url, 'Visitor');
+  const reader = await stage.open(`${stage.system.url}/about`, 'Reader');
   const alice = await stage.open(stage.invitation(), 'Alice');
-  for (const { page } of [visitor, alice]) {
+  for (const { page } of [visitor, reader, alice]) {
     await page.setViewportSize(size);
     await page.emulateMedia({ reducedMotion: 'reduce' });
   }
   await button(visitor, 'Start a call').waitFor();
   expect(await visitor.page.evaluate(misfits)).toBe('');
+  await heading(reader, 'How it works').waitFor();
+  expect(await reader.page.evaluate(misfits)).toBe('');
   await button(alice, 'Join').waitFor();
   expect(await alice.page.evaluate(misfits)).toBe('');
   await alice.join();

@@ -41,6 +41,42 @@ describe('the Worker', () => {
     }
   }, 30_000);
 
+  it('serves the same page at /about, and nothing near it', async () => {
+    const worker = await startWorker();
+    try {
+      const home = await fetch(`${worker.url}/`);
+      const about = await fetch(`${worker.url}/about`);
+      expect(about.status).toBe(200);
+      expect(await about.text()).toBe(await home.text());
+      const headers = (response: Response) =>
+        [...response.headers].filter(([name]) => !['date', 'connection', 'transfer-encoding'].includes(name));
+      expect(headers(about)).toEqual(headers(home));
+      expect(about.headers.get('content-security-policy')).toContain("default-src 'none'");
+      expect(about.headers.get('cache-control')).toBe('no-cache');
+
+      const head = await fetch(`${worker.url}/about`, { method: 'HEAD' });
+      expect(head.status).toBe(200);
+      expect(await head.text()).toBe('');
+      expect(headers(head)).toEqual(headers(home));
+      const known = await fetch(`${worker.url}/about`, {
+        headers: { 'if-none-match': about.headers.get('etag') ?? '' },
+      });
+      expect(known.status).toBe(304);
+      expect((await fetch(`${worker.url}/about?from=home`)).status).toBe(200);
+
+      for (const method of ['POST', 'PUT', 'DELETE']) {
+        expect((await fetch(`${worker.url}/about`, { method })).status).toBe(404);
+      }
+      for (const path of ['/about/', '/about/us', '/About', '/about.html', '/aboutx']) {
+        const unknown = await fetch(`${worker.url}${path}`);
+        expect([path, unknown.status]).toEqual([path, 404]);
+        expect(unknown.headers.get('content-security-policy')).toContain("default-src 'none'");
+      }
+    } finally {
+      await worker.close();
+    }
+  }, 30_000);
+
   it('answers 500 at the upgrade when a variable is bad', async () => {
     const worker = await startWorker({ bindings: { ROOM_CAPACITY: 'many' } });
     try {

@@ -11,7 +11,8 @@ import { Scope } from '../../app/call/scope.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot } from '../../app/call/snapshot.ts';
 import { createInvitation, formatInvitation, parseInvitation } from '../../app/crypto/link.ts';
 import type * as AppModels from '../../app/state/app-model.ts';
-import type { Address, LocalMediaChoices } from '../../app/state/services.ts';
+import { ABOUT_PATH, type Address, type LocalMediaChoices } from '../../app/state/services.ts';
+import { SECTIONS } from '../../app/ui/about-sections.ts';
 
 type Models = typeof AppModels & { createRoot<T>(make: (dispose: () => void) => T): T };
 
@@ -35,24 +36,41 @@ beforeAll(async () => {
 
 const ORIGIN = 'https://parley.example';
 
-function fakeAddress(start: string): Address & { go(url: string): void } {
-  let href = start;
+/** A browser's history by the contract of `Address`, with `back` and `forward` as its buttons. */
+function fakeAddress(start: string) {
+  let entries: { href: string; kept: string | null }[] = [{ href: start, kept: null }];
+  let at = 0;
   const listeners = new Set<() => void>();
-  const go = (url: string) => {
-    href = url;
+  const entry = () => entries[at] ?? { href: '', kept: null };
+  const announce = () => {
     for (const listener of [...listeners]) listener();
   };
-  return {
+  const go = (href: string, kept: string | null = null) => {
+    entries = [...entries.slice(0, at + 1), { href, kept }];
+    at += 1;
+    announce();
+  };
+  const traverse = (step: 1 | -1) => {
+    if (!entries[at + step]) throw new Error('the history ends here');
+    at += step;
+    announce();
+  };
+  const address: Address = {
     origin: ORIGIN,
-    href: () => href,
-    go,
+    href: () => entry().href,
     enter: (url) => go(url),
     clear: () => go(`${ORIGIN}/`),
+    openAbout: (invitation) => go(`${ORIGIN}${ABOUT_PATH}`, invitation),
+    keep(invitation) {
+      entries[at] = { href: `${ORIGIN}${ABOUT_PATH}`, kept: invitation };
+    },
+    kept: () => entry().kept,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
+  return { ...address, go, back: () => traverse(-1), forward: () => traverse(1) };
 }
 
 function fakeMedia(choices: LocalMediaChoices, cameraStatus: SourceStatus) {
@@ -209,14 +227,6 @@ describe('the screens', () => {
 
   it('say what is wrong with the address a page was opened at', () => {
     expect(open(`${ORIGIN}/#short`).screen('home').problem()?.code).toBe('malformed');
-    expect(open(`${ORIGIN}/#how-it-works`).screen('home').problem()).toBeNull();
-  });
-
-  it('leave the home screen as it is when only its place changes', () => {
-    const { address, app } = open();
-    const before = app.view();
-    address.go(`${ORIGIN}/#how-it-works`);
-    expect(app.view()).toBe(before);
   });
 
   it('release devices and keys when the lobby is left', () => {
@@ -245,6 +255,101 @@ describe('the screens', () => {
       expect(calls[0]?.leave).toHaveBeenCalled();
       expect(medias[0]?.close).toHaveBeenCalled();
     }
+  });
+});
+
+describe('how it works', () => {
+  const about = `${ORIGIN}/about`;
+
+  it('has an address of its own, with the section it names', () => {
+    expect(open(about).screen('about')).toMatchObject({ link: null, section: '' });
+    expect(open(`${about}#limits`).screen('about')).toMatchObject({ link: null, section: 'limits' });
+  });
+
+  it('is left for home, and by the back button for wherever one came from', () => {
+    const { screen, address } = open();
+    screen('home').about();
+    expect(address.href()).toBe(about);
+    screen('about').goHome();
+    screen('home');
+    address.back();
+    screen('about');
+    address.back();
+    screen('home');
+  });
+
+  it('keeps the invitation of the lobby it was opened from, and its address shows no key', () => {
+    const url = invitation();
+    const { screen, address, medias, prepared } = open(url);
+    screen('lobby').about();
+    expect(screen('about').link).toBe(url);
+    expect(address.href()).toBe(about);
+    expect(medias[0]?.close).toHaveBeenCalled();
+    expect(prepared[0]?.discarded).toBe(true);
+    screen('about').toLobby();
+    screen('lobby');
+    expect(address.href()).toBe(url);
+  });
+
+  it('gives back the lobby as it was left, to nobody but the same invitation', () => {
+    const opened = open(invitation());
+    const leave = () => {
+      const lobby = opened.screen('lobby');
+      lobby.setPassword('swordfish');
+      lobby.setRelayOnly(true);
+      lobby.media.setWanted('camera', false);
+      lobby.about();
+    };
+    const returned = () => {
+      const lobby = opened.screen('lobby');
+      return [lobby.password(), lobby.relayOnly(), lobby.media.source('camera').wanted];
+    };
+    leave();
+    opened.screen('about').toLobby();
+    expect(returned()).toEqual(['swordfish', true, false]);
+    leave();
+    opened.address.back();
+    expect(returned()).toEqual(['swordfish', true, false]);
+    leave();
+    opened.address.go(invitation());
+    expect(returned()).toEqual(['', false, true]);
+  });
+
+  it('takes an invitation out of its own fragment', () => {
+    const url = invitation();
+    const { screen, address } = open(url.replace('/#', '/about#'));
+    expect(screen('about')).toMatchObject({ link: url, section: '' });
+    expect(address.href()).toBe(about);
+    const other = invitation();
+    address.go(other.replace('/#', '/about#'));
+    expect(screen('about').link).toBe(other);
+  });
+
+  it('stays when only the section changes', () => {
+    const { app, address } = open(about);
+    const before = app.view();
+    address.go(`${about}#limits`);
+    expect(app.view()).toBe(before);
+  });
+
+  it('does not end a running call: the address leads back to it', () => {
+    const url = invitation();
+    const { screen, address, calls } = open(url);
+    screen('lobby').about();
+    address.back();
+    screen('lobby').join();
+    calls[0]?.change({ phase: 'joined', server: 'connected' });
+    address.forward();
+    screen('call');
+    expect(calls[0]?.leave).not.toHaveBeenCalled();
+    expect(address.href()).toBe(url);
+    screen('call').leave();
+    address.go(about);
+    screen('about');
+  });
+
+  it('has no section whose name is an invitation', () => {
+    for (const { id } of SECTIONS) expect(parseInvitation(`#${id}`).ok).toBe(false);
   });
 });
 

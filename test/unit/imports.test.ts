@@ -49,7 +49,7 @@ const RULES: Rule[] = [
     module: 'turn-host',
     owns: /^turn-host\//,
     project: [/^turn-host\//],
-    packages: [NODE, /^node-turn(\/|$)/],
+    packages: [NODE, /^node-turn(\/|$)/, /^koffi$/],
   },
   { module: 'app/wire', owns: /^app\/wire\//, project: [/^app\/wire\//], packages: [] },
   {

@@ -232,8 +232,8 @@ export abstract class Relaying<F extends RelayedFlow<F>> implements FlowOwner<F>
     }
   }
 
-  protected count(counter: number): void {
-    this.#counters[counter] = (this.#counters[counter] ?? 0) + 1;
+  protected count(counter: number, packets = 1): void {
+    this.#counters[counter] = (this.#counters[counter] ?? 0) + packets;
   }
 
   #fromChannel(flow: F, bytes: Uint8Array, start: number, end: number, nowMs: number): void {

@@ -22,6 +22,8 @@ export const Counter = {
   droppedByPolicy: 10,
   droppedBandwidth: 11,
   droppedUnsent: 12,
+  /** For the control plane, which was too far behind. */
+  droppedControl: 13,
 } as const;
 
 export type CounterName = keyof typeof Counter;
