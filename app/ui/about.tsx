@@ -2,7 +2,7 @@
  * "How it works": the page for a careful reader. Every sentence here is a claim about the code and changes with it. Loaded
  * on demand (about-screen.tsx), so nothing a call needs may import it.
  */
-import { For, type JSX, onCleanup, onMount, Show } from 'solid-js';
+import { createSignal, For, type JSX, onCleanup, onMount, Show } from 'solid-js';
 import type { AboutModel } from '../state/app-model.ts';
 import { BehindRouters, BehindWalls, Mesh, Picture, SameNetwork } from './about-pictures.tsx';
 import { SECTIONS, type SectionId } from './about-sections.ts';
@@ -50,17 +50,7 @@ export function About(props: { model: AboutModel }) {
             first of the limits below.
           </p>
         </div>
-        <nav class="contents" aria-label="Contents">
-          <ol>
-            <For each={SECTIONS}>
-              {({ id, title }) => (
-                <li>
-                  <a href={`#${id}`}>{title}</a>
-                </li>
-              )}
-            </For>
-          </ol>
-        </nav>
+        <Contents />
         <div class="about-body">
           <ThePicture />
           <TheLink />
@@ -96,6 +86,40 @@ export function About(props: { model: AboutModel }) {
         </div>
       </main>
     </div>
+  );
+}
+
+/** Marks the section that is being read. */
+function Contents() {
+  const [reading, setReading] = createSignal<string>();
+  onMount(() => {
+    // A line a quarter down the window: the section that crosses it.
+    const observer = new IntersectionObserver(
+      (entries) => {
+        for (const { isIntersecting, target } of entries) if (isIntersecting) setReading(target.id);
+      },
+      { rootMargin: '-25% 0px -75% 0px' },
+    );
+    for (const { id } of SECTIONS) {
+      const section = document.getElementById(id);
+      if (section) observer.observe(section);
+    }
+    onCleanup(() => observer.disconnect());
+  });
+  return (
+    <nav class="contents" aria-label="Contents">
+      <ol>
+        <For each={SECTIONS}>
+          {({ id, title }) => (
+            <li>
+              <a href={`#${id}`} aria-current={reading() === id ? 'location' : undefined}>
+                {title}
+              </a>
+            </li>
+          )}
+        </For>
+      </ol>
+    </nav>
   );
 }
 
@@ -233,7 +257,7 @@ function Nat() {
           <p>
             Some routers use another address for every destination, some firewalls let in nothing at all. If
             both sides sit behind such, no direct path exists. Then both send to a relay, and it passes on
-            what it cannot read.
+            what it cannot read. Where no UDP gets out at all, it must be a relay that also takes TCP or TLS.
           </p>
         </li>
       </ul>

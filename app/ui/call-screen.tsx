@@ -1,4 +1,5 @@
 /** The call: stage, bar, people and dialogs, put together. */
+import ExternalLink from 'lucide-solid/icons/external-link';
 import UserPlus from 'lucide-solid/icons/user-plus';
 import Users from 'lucide-solid/icons/users';
 import { createSignal, For, Show } from 'solid-js';
@@ -142,7 +143,8 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </button>
         {/* In a tab of its own, which cannot reach this one: the call goes on. */}
         <a class="more-link" href={ABOUT_PATH} target="_blank" rel="noopener">
-          How it works <span class="hint">(opens in another tab)</span>
+          How it works <ExternalLink aria-hidden="true" />
+          <span class="visually-hidden">(opens in another tab)</span>
         </a>
       </Dialog>
       <Dialog title="Invite people" open={open() === 'invite'} onClose={closer('invite')}>

@@ -68,7 +68,7 @@ export function Lobby(props: { model: LobbyModel }) {
           onChange={props.model.setRelayOnly}
         />
         <details open={props.model.password() !== ''}>
-          <summary>Room password</summary>
+          <summary>Use a room password</summary>
           <label class="field">
             <span>Room password</span>
             <input

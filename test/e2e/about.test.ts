@@ -46,6 +46,10 @@ it('opens by its address, reloads, and is reached section by section', async () 
     await expect.poll(() => isAtTop(page, name)).toBe(true);
     await heading.waitFor();
   }
+  // The contents say where one is, however one came there.
+  await page.getByRole('heading', { name: 'Who can see what' }).evaluate((element) => element.scrollIntoView());
+  const marked = page.locator('nav [aria-current]');
+  await expect.poll(() => marked.allTextContents()).toEqual(['Who can see what']);
   await page.goBack();
   await title(page).waitFor();
 
