@@ -47,7 +47,9 @@ it('opens by its address, reloads, and is reached section by section', async () 
     await heading.waitFor();
   }
   // The contents say where one is, however one came there.
-  await page.getByRole('heading', { name: 'Who can see what' }).evaluate((element) => element.scrollIntoView());
+  await page
+    .getByRole('heading', { name: 'Who can see what' })
+    .evaluate((element) => element.scrollIntoView());
   const marked = page.locator('nav [aria-current]');
   await expect.poll(() => marked.allTextContents()).toEqual(['Who can see what']);
   await page.goBack();
