@@ -133,7 +133,7 @@ export const TAKEOVER: TableContent = {
         say(
           'All that the server sees, from now on. It can keep newcomers out, lose or delay introductions, repeat old ones, and name ' +
             'relays of its own choosing to the browsers. It holds the relay’s secret. And it can hand a changed program to ' +
-            'whoever loads the page from then on: that program can read the key in the link.',
+            'whoever loads the page, or a part of it, from then on: that program can read the key in the link.',
         ),
         say(
           'Read or change anything in the call, learn names, end the connections that stand, or get between two browsers ' +

@@ -73,8 +73,9 @@ export function About(props: { model: AboutModel }) {
           <Section id="takeover">
             <p>
               The page of a running call is in your browser already, with its keys. So it matters little for
-              that call who holds the server by now. It matters for whatever is loaded afterwards: to reload
-              the page is to trust the server anew.
+              that call who holds the server by now. It matters for whatever is loaded afterwards: a part of
+              the program that is fetched when it is first used, or the whole page. To reload is to trust the
+              server anew.
             </p>
             <Table content={TAKEOVER} />
           </Section>
@@ -353,9 +354,10 @@ function Limits() {
         <div>
           <dt>Whoever has the link can join</dt>
           <dd>
-            A link that is forwarded, or left in a mailbox, is a key left lying about. Make a new one for each
-            call, pass it on over something you trust, and for more safety agree on a room password some other
-            way. Look under <i>People</i>: everybody whose browser talks to yours is listed there.
+            A link that is forwarded, or left in a mailbox, is a key left lying about, and browsers keep links
+            in their history. Make a new one for each call, pass it on over something you trust, and for more
+            safety agree on a room password some other way. Look under <i>People</i>: everybody whose browser
+            talks to yours is listed there.
           </dd>
         </div>
         <div>

@@ -18,7 +18,16 @@ export function Lobby(props: { model: LobbyModel }) {
       </header>
       <div class="lobby-preview">
         <div class="preview">
-          <Show when={media().selfStream()} fallback={<p>No picture is sent</p>}>
+          <Show
+            when={media().selfStream()}
+            fallback={
+              <p>
+                {media().source('camera').status === 'starting'
+                  ? 'Starting your camera'
+                  : 'No picture is sent'}
+              </p>
+            }
+          >
             {(stream) => <SelfVideo stream={stream()} />}
           </Show>
         </div>

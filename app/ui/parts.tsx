@@ -3,7 +3,7 @@
  */
 import Lock from 'lucide-solid/icons/lock';
 import X from 'lucide-solid/icons/x';
-import { createEffect, createUniqueId, For, type JSX, Show } from 'solid-js';
+import { createEffect, createSignal, createUniqueId, For, type JSX, onCleanup, Show } from 'solid-js';
 import type { DeviceKind, MediaModel, SourceKind } from '../state/media-model.ts';
 import { sourceWords } from './words.ts';
 
@@ -81,25 +81,37 @@ export function DeviceSelects(props: { media: MediaModel }) {
   );
 }
 
-/** Why a wanted source is not there, and what to do. */
+/** What is over sooner is no news, and would only make the screen jump. */
+const STARTING_IS_NEWS_AFTER_MS = 1_000;
+
+/** Why a wanted source is not there, and what to do. The status stays while it is empty, so that its first words are heard. */
 export function SourceNote(props: { media: MediaModel; kind: SourceKind }) {
   const status = () => props.media.source(props.kind).status;
-  const words = () => sourceWords(props.kind, status());
+  const [overdue, setOverdue] = createSignal(false);
+  createEffect(() => {
+    setOverdue(false);
+    if (status() !== 'starting') return;
+    const timer = setTimeout(() => setOverdue(true), STARTING_IS_NEWS_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+  const words = () => (status() === 'starting' && !overdue() ? null : sourceWords(props.kind, status()));
   return (
-    <Show when={words()}>
-      {(text) => (
-        <div class="note" data-tone={status() === 'starting' ? 'calm' : 'warn'} role="status">
-          <p>
-            <strong>{text().says}</strong> {text().doThis}
-          </p>
-          <Show when={status() !== 'starting' && status() !== 'insecure'}>
-            <button type="button" class="quiet" onClick={() => props.media.tryAgain(props.kind)}>
-              Try the {props.kind} again
-            </button>
-          </Show>
-        </div>
-      )}
-    </Show>
+    <div class="note-place" role="status">
+      <Show when={words()}>
+        {(text) => (
+          <div class="note" data-tone={status() === 'starting' ? 'calm' : 'warn'}>
+            <p>
+              <strong>{text().says}</strong> {text().doThis}
+            </p>
+            <Show when={status() !== 'starting' && status() !== 'insecure'}>
+              <button type="button" class="quiet" onClick={() => props.media.tryAgain(props.kind)}>
+                Try the {props.kind} again
+              </button>
+            </Show>
+          </div>
+        )}
+      </Show>
+    </div>
   );
 }
 
