@@ -11,7 +11,7 @@ import { type Accessor, createSignal, createUniqueId, type JSX, onCleanup, onMou
 import type { PeerView } from '../state/call-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import type { Box } from './grid-layout.ts';
-import { aspectOf, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
+import { aspectOf, createActive, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
 import { nameOr } from './words.ts';
 import { createZoom, type Zoom } from './zoom.ts';
 
@@ -27,8 +27,6 @@ export interface ScreenSurfaceView {
 export type ScreenOverlay = (view: ScreenSurfaceView) => JSX.Element;
 
 const ASPECT_BEFORE = 16 / 9;
-/** Buttons above a picture are in its way; they go when nothing was touched for this long. */
-const CONTROLS_LIFE_MS = 3_000;
 
 export function PeerScreenTile(props: {
   peer: PeerView;
@@ -116,7 +114,7 @@ export function OwnScreenTile(props: {
       {() => (
         <>
           <Pin pin={props.pin} />
-          <button type="button" class="over-video" onClick={() => props.screen.stop()}>
+          <button type="button" class="over-video lasting" onClick={() => props.screen.stop()}>
             <ScreenShareOff aria-hidden="true" />
             Stop
           </button>
@@ -177,17 +175,12 @@ function ScreenFrame(props: {
 }) {
   const [aspect, setAspect] = createSignal(ASPECT_BEFORE);
   const [size, setSize] = createSignal({ width: 0, height: 0 });
-  const [active, setActive] = createSignal(false);
   const zoom = createZoom(aspect, size);
   const help = createUniqueId();
+  const { active, touch } = createActive();
   let element: HTMLDivElement | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-
-  const touched = () => {
-    setActive(true);
-    clearTimeout(timer);
-    timer = setTimeout(() => setActive(false), CONTROLS_LIFE_MS);
-  };
+  // Whose it is, and what one can do with it, shows for a moment by itself.
+  touch();
 
   onMount(() => {
     if (!element) return;
@@ -201,7 +194,6 @@ function ScreenFrame(props: {
     onCleanup(() => {
       gone.abort();
       observer.disconnect();
-      clearTimeout(timer);
     });
   });
   onCleanup(() => {
@@ -217,12 +209,10 @@ function ScreenFrame(props: {
       aria-label={props.label}
       aria-describedby={props.zooms ? help : undefined}
       tabindex={props.zooms ? 0 : undefined}
-      // The own one hides nothing worth reading.
-      data-active={active() || !props.zooms}
+      data-active={active()}
       data-zoomed={zoom.level() > 1}
-      onPointerMove={touched}
-      onPointerDown={touched}
-      onFocusIn={touched}
+      onPointerMove={touch}
+      onPointerDown={touch}
       ref={(made) => {
         element = made;
         props.slot.onElement(made);

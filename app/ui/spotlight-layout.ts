@@ -16,6 +16,8 @@ const MAX_SIDE_PX = 200;
 /** How much of the stage the strip may take, and the steps in which that is tried. */
 const MAX_SHARE = 0.4;
 const STEP_PX = 8;
+/** How much larger they may be where there is room that nothing else needs. */
+const SPARE_SHARE = 1.5;
 
 /** Boxes for both lists of aspect ratios (width / height), in their order. Every tile lies whole on the stage. */
 export function layoutSpotlight(
@@ -54,11 +56,17 @@ function arrange(
   const most = length * MAX_SHARE;
   let depth = Math.min(most, MIN_SIDE_PX);
   let small = grid(strip, depth);
-  while (sizeOf(small) < wanted && depth < most) {
-    depth = Math.min(most, depth + STEP_PX);
-    small = grid(strip, depth);
-  }
+  const grow = (size: number, limit: number) => {
+    while (sizeOf(small) < size && depth + STEP_PX <= limit) {
+      depth += STEP_PX;
+      small = grid(strip, depth);
+    }
+  };
+  grow(wanted, most);
   const large = grid(featured, Math.max(0, length - depth - gap));
+  // What a picture of another shape than the stage leaves over.
+  const [from, to] = extent(large);
+  grow(wanted * SPARE_SHARE, length - gap - (to - from));
   // Both as one block in the middle: no gap opens between a picture and its strip.
   const [largeFrom, largeTo] = extent(large);
   const [smallFrom, smallTo] = extent(small);
@@ -70,7 +78,9 @@ function arrange(
   };
 }
 
+/** From where to where; a stage without room has no boxes. */
 function extent(boxes: readonly Box[]): [number, number] {
+  if (boxes.length === 0) return [0, 0];
   return [Math.min(...boxes.map(({ x }) => x)), Math.max(...boxes.map(({ x, width }) => x + width))];
 }
 

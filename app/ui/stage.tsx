@@ -20,6 +20,8 @@ const screenOf = (peerKey: string) => `screen ${peerKey}`;
 /** Beyond these a picture is cropped rather than given a sliver. */
 const MIN_ASPECT = 9 / 16;
 const MAX_ASPECT = 2;
+/** Small pictures are of one shape: a strip of different ones has ragged edges, and slivers. */
+const STRIP_ASPECT = 4 / 3;
 /** A screen is never cropped; beyond these it has bars. */
 const MIN_SCREEN_ASPECT = 1 / 4;
 const MAX_SCREEN_ASPECT = 4;
@@ -61,14 +63,16 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
     // Who shows no picture has a tile like the others'.
     const usual = shown.filter((aspect) => aspect !== undefined).sort((a, b) => a - b);
     const fallback = usual[usual.length >> 1] ?? (width < height ? 3 / 4 : 16 / 9);
+    const isScreen = (key: string) => key === OWN_SCREEN || screens().includes(key);
     const ratio = (key: string) =>
-      key === OWN_SCREEN || screens().includes(key)
+      isScreen(key)
         ? clamp(aspects().get(key) ?? 16 / 9, MIN_SCREEN_ASPECT, MAX_SCREEN_ASPECT)
         : (bounded(aspects().get(key)) ?? fallback);
+    const smallRatio = (key: string) => (isScreen(key) ? ratio(key) : STRIP_ASPECT);
     const large = featured();
     if (large) {
       const small = keys().filter((key) => !large.includes(key));
-      const laid = layoutSpotlight(large.map(ratio), small.map(ratio), width, height, GAP_PX);
+      const laid = layoutSpotlight(large.map(ratio), small.map(smallRatio), width, height, GAP_PX);
       return new Map([
         ...large.map((key, index) => [key, laid.featured[index]] as const),
         ...small.map((key, index) => [key, laid.strip[index]] as const),

@@ -42,6 +42,24 @@ export function Pin(props: { pin: PinState }) {
   );
 }
 
+/** What lies above a picture is in its way, and goes when nothing was touched for this long. */
+const ACTIVE_MS = 3_000;
+
+/** Whether somebody reaches for a tile: handlers for its element, and the sign. Needs a Solid owner. */
+export function createActive() {
+  const [active, setActive] = createSignal(false);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  onCleanup(() => clearTimeout(timer));
+  return {
+    active,
+    touch() {
+      setActive(true);
+      clearTimeout(timer);
+      timer = setTimeout(() => setActive(false), ACTIVE_MS);
+    },
+  };
+}
+
 /** Keeps a tile's element where the stage wants it. */
 export function placed(slot: TileSlot) {
   const { x, y, width, height } = slot.box() ?? { x: 0, y: 0, width: 0, height: 0 };
@@ -185,6 +203,7 @@ function Frame(props: {
   corner?: CornerView | null;
   children: JSX.Element;
 }) {
+  const { active, touch } = createActive();
   onCleanup(() => props.slot.onElement(null));
   return (
     // biome-ignore lint/a11y/useSemanticElements: a tile groups one person's media; a fieldset is for forms.
@@ -196,7 +215,12 @@ function Frame(props: {
       data-dragged={props.corner?.dragged() ? '' : undefined}
       tabindex={props.corner ? 0 : undefined}
       title={props.corner ? 'Drag it, or press an arrow key, to move it to another corner' : undefined}
-      onPointerDown={(event) => props.corner?.onPointerDown(event)}
+      data-active={active()}
+      onPointerMove={touch}
+      onPointerDown={(event) => {
+        touch();
+        props.corner?.onPointerDown(event);
+      }}
       onKeyDown={(event) => props.corner?.onKeyDown(event)}
       ref={(element) => props.slot.onElement(element)}
       style={placed(props.slot)}

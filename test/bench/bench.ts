@@ -12,6 +12,7 @@ import { measureCpu } from './cpu.ts';
 import { type Figure, formatFigures, type SectionResult } from './figures.ts';
 import { measureJoin } from './join.ts';
 import { measureRoom } from './room.ts';
+import { measureShare } from './share.ts';
 import { measureIdle, measureSignalling } from './signalling.ts';
 import { measureWeight } from './weight.ts';
 
@@ -35,6 +36,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['join', inBrowser(measureJoin)],
   ['signalling', inBrowser(measureSignalling)],
   ['idle', inBrowser(measureIdle)],
+  ['share', inBrowser(measureShare)],
   ['weight', inBrowser(measureWeight)],
   ['room', () => measureRoom()],
   ['cpu', measureCpu],

@@ -21,7 +21,10 @@ export type MarkName =
   | 'answer-set'
   | 'ice-connected'
   | 'connected'
-  | 'first-frame';
+  | 'first-frame'
+  | 'screen-chosen'
+  | 'screen-frame'
+  | 'screen-shown';
 
 export interface Mark {
   readonly name: MarkName;
@@ -67,6 +70,8 @@ interface FloorMessage {
 }
 
 interface Floor {
+  /** Has the browser ask for a screen, and sends it where nothing was sent before. */
+  share(): Promise<void>;
   /** Offers to these pages. The others answer whoever offers. */
   offer(pages: readonly number[]): void;
   /** Bytes of signalling as JSON, sent and received by this page. */
@@ -119,7 +124,11 @@ export function record(capture: Capture): void {
     if (!value) return;
     value.close();
     void reader.cancel();
-    if (decoded.has(pc)) return;
+    if (decoded.has(pc)) {
+      // The camera came first.
+      mark('screen-frame');
+      return;
+    }
     mark('first-frame');
     decoded.add(pc);
     for (const { count, settle } of waiting) if (decoded.size >= count) settle();
@@ -180,6 +189,23 @@ export function record(capture: Capture): void {
     if (video) gotMedia();
     return stream;
   };
+  const nativeScreen = mediaDevices.getDisplayMedia.bind(mediaDevices);
+  mediaDevices.getDisplayMedia = async (options) => {
+    const stream = await nativeScreen(options);
+    mark('screen-chosen');
+    return stream;
+  };
+}
+
+/** Marks the repaint at which the video that `selector` finds, now or later, has a picture to show. */
+export async function awaitShown(selector: string): Promise<void> {
+  for (;;) {
+    await new Promise(requestAnimationFrame);
+    const video = document.querySelector<HTMLVideoElement>(selector);
+    if (!video || video.videoWidth <= 2) continue;
+    window.parleyBench?.mark('screen-shown');
+    return;
+  }
 }
 
 /** Presses Join when the machine's clock reaches `atMs`. */
@@ -204,8 +230,13 @@ export async function pressFloor({ atMs, to }: { atMs: number; to: readonly numb
  * Makes the page a member of the floor: camera and microphone as the client asks for them, pictures drawn in `boxes`
  * (the own one first), negotiation with nothing between the browser's answers and the next post.
  */
-export async function installFloor(options: { self: number; boxes: readonly Box[] }): Promise<void> {
-  const { self, boxes } = options;
+export async function installFloor(options: {
+  self: number;
+  boxes: readonly Box[];
+  /** Whether offers allocate transceivers for a screen and its sound, as the client's do. */
+  screens: boolean;
+}): Promise<void> {
+  const { self, boxes, screens } = options;
   const stream = await navigator.mediaDevices.getUserMedia({
     audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     video: { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 } },
@@ -241,6 +272,7 @@ export async function installFloor(options: { self: number; boxes: readonly Box[
     signalling.sentBytes += JSON.stringify(message).length;
   };
 
+  const idle: RTCRtpSender[] = [];
   const links = new Map<number, { pc: RTCPeerConnection; chain: Promise<void> }>();
   const linkTo = (peer: number) => {
     const known = links.get(peer);
@@ -253,7 +285,7 @@ export async function installFloor(options: { self: number; boxes: readonly Box[
       if (candidate) post(peer, { from: self, candidate: candidate.toJSON() });
     });
     pc.addEventListener('track', ({ track, streams }) => {
-      if (track.kind === 'video' && streams[0]) show(streams[0], false);
+      if (track.kind === 'video') show(streams[0] ?? new MediaStream([track]), false);
     });
     return link;
   };
@@ -281,7 +313,18 @@ export async function installFloor(options: { self: number; boxes: readonly Box[
   window.parleyFloor = {
     signalling,
     offer(pages) {
-      for (const peer of pages) void describe(peer, linkTo(peer).pc);
+      for (const peer of pages) {
+        const { pc } = linkTo(peer);
+        if (screens) for (const kind of ['video', 'audio']) idle.push(pc.addTransceiver(kind).sender);
+        void describe(peer, pc);
+      }
+    },
+    async share() {
+      const screen = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: true });
+      for (const sender of idle) {
+        const [track] = sender === idle[0] ? screen.getVideoTracks() : screen.getAudioTracks();
+        if (track) await sender.replaceTrack(track);
+      }
     },
   };
 }

@@ -60,6 +60,7 @@ export async function openFloor(
   origin: string,
   boxes: readonly (readonly Box[])[],
   capture: Capture,
+  screens = false,
 ): Promise<Group> {
   const context = await openContext(browser, capture);
   await context.route('**/floor', (route) =>
@@ -69,7 +70,7 @@ export async function openFloor(
   for (const [self, ownBoxes] of boxes.entries()) {
     const page = await context.newPage();
     await page.goto(`${origin}/floor`);
-    await page.evaluate(installFloor, { self, boxes: ownBoxes });
+    await page.evaluate(installFloor, { self, boxes: ownBoxes, screens });
     pages.push(page);
   }
   await sleep(SETTLE_MS);

@@ -1,4 +1,7 @@
 /** Sharing a screen: decoded frames on its own transceivers, seen by everyone however late they come, and ended cleanly. */
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
 import { expect, it } from 'vitest';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
@@ -11,6 +14,7 @@ const PATIENTLY = { timeout: 20_000 };
 declare global {
   interface Window {
     parleyTestScreen?: MediaStream;
+    parleyTestHandle?: string;
   }
 }
 
@@ -114,12 +118,21 @@ async function quarters(person: Person, name: string): Promise<string[]> {
     });
 }
 
+async function join(
+  url: string,
+  name: string,
+  options: Parameters<typeof stage.open>[2] = {},
+  relayOnly = false,
+) {
+  const person = await stage.open(url, name, options);
+  await person.join({ relayOnly });
+  return person;
+}
+
 it('two people: a screen with its sound beside the camera, no renegotiation, and both ways to stop it', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice', { init: fakeScreen });
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
+  const alice = await join(url, 'Alice', { init: fakeScreen });
+  const bob = await join(url, 'Bob');
   await waitForMedia([alice, bob], 1);
   const descriptions = async () =>
     (await Promise.all([alice, bob].map((person) => person.links()))).flat().map((link) => link.descriptions);
@@ -155,4 +168,183 @@ it('two people: a screen with its sound beside the camera, no renegotiation, and
   expect(await alice.page.evaluate(() => window.parleyTestScreen?.active)).toBe(false);
   expect(await descriptions()).toEqual(before);
   expect([...alice.problems, ...bob.problems]).toEqual([]);
+});
+
+it('four people over the relay: two share at once, one without camera and microphone; who comes late sees both', async () => {
+  const url = stage.invitation();
+  const alice = await join(url, 'Alice', { init: fakeScreen, permissions: [] }, true);
+  const bob = await join(url, 'Bob', { init: fakeScreen }, true);
+  const carol = await join(url, 'Carol', {}, true);
+  for (const name of ['Alice', 'Bob']) await carol.tile(name).waitFor();
+  await alice.tile('Bob').waitFor();
+  await share(alice).click();
+  await share(bob).click();
+  await waitForScreens([carol], 2);
+  const dave = await join(url, 'Dave', {}, true);
+  for (const name of ['Alice', 'Bob']) {
+    await screenTile(dave, name).waitFor();
+    await expect.poll(() => quarters(dave, name), PATIENTLY).toEqual(['r', 'g', 'b', 'rg']);
+  }
+  await waitForScreens([dave, carol], 2);
+  await waitForScreens([alice, bob], 1);
+  for (const link of (await Promise.all([alice, bob, carol, dave].map((person) => person.links()))).flat())
+    expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
+  expect([...alice.problems, ...dave.problems]).toEqual([]);
+
+  await bob.page.getByRole('button', { name: 'Stop sharing' }).click();
+  await screenTile(dave, 'Bob').waitFor({ state: 'detached' });
+  await waitForScreens([dave, carol], 1);
+});
+
+it('the browser’s own capture: whole screen with its sound, for text and for motion', async () => {
+  const url = stage.invitation();
+  const alice = await join(url, 'Alice');
+  const bob = await join(url, 'Bob');
+  await alice.tile('Bob').waitFor();
+  await alice.page.keyboard.press('s');
+  await waitForScreens([bob], 1);
+  await alice.page.getByText('The others see your whole screen').waitFor();
+  await screenTile(bob, 'Alice').getByRole('img', { name: 'with sound' }).waitFor();
+  const sent = () =>
+    alice.page.evaluate(() => {
+      const [pc] = (window.parleyTestLinks ?? [])
+        .map((link) => link.pc)
+        .filter((link) => link.connectionState === 'connected');
+      const sender = pc?.getTransceivers()[2]?.sender;
+      const { degradationPreference, encodings = [] } = sender?.getParameters() ?? {};
+      return [sender?.track?.contentHint, degradationPreference, encodings[0]?.maxFramerate];
+    });
+  await expect.poll(sent, PATIENTLY).toEqual(['detail', 'maintain-resolution', 15]);
+  await alice.page.getByRole('switch', { name: 'Smooth motion' }).check();
+  await expect.poll(sent, PATIENTLY).toEqual(['motion', 'maintain-framerate', 30]);
+  await waitForScreens([bob], 1);
+});
+
+/** Where the picture lies within its tile: left, top and width, as shares of the tile's width. */
+async function view(person: Person, name: string): Promise<number[]> {
+  return await screenTile(person, name).evaluate((tile) => {
+    const [outer, inner] = [tile, tile.querySelector('video')].map((element) =>
+      element?.getBoundingClientRect(),
+    );
+    if (!outer || !inner) throw new Error('no tile');
+    return [inner.left - outer.left, inner.top - outer.top, inner.width].map(
+      (length) => Math.round((length / outer.width) * 100) / 100 + 0,
+    );
+  });
+}
+
+it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pins it, and axe finds nothing', async () => {
+  const url = stage.invitation();
+  const alice = await join(url, 'Alice', { init: fakeScreen });
+  const bob = await join(url, 'Bob');
+  await bob.tile('Alice').waitFor();
+  await share(alice).click();
+  await expect.poll(() => quarters(bob, 'Alice'), PATIENTLY).toEqual(['r', 'g', 'b', 'rg']);
+  const tile = screenTile(bob, 'Alice');
+  const { keyboard } = bob.page;
+
+  // By Tab, as far as it takes.
+  for (let presses = 0; presses < 20; presses += 1) {
+    if (await tile.evaluate((element) => element === document.activeElement)) break;
+    await keyboard.press('Tab');
+  }
+  expect(await tile.evaluate((element) => element === document.activeElement)).toBe(true);
+  expect(await view(bob, 'Alice')).toEqual([0, 0, 1]);
+  await keyboard.press('+');
+  await keyboard.press('+');
+  const zoomed = await view(bob, 'Alice');
+  expect(zoomed[2]).toBeCloseTo(1.56, 1);
+  for (let presses = 0; presses < 10; presses += 1) await keyboard.press('ArrowRight');
+  for (let presses = 0; presses < 10; presses += 1) await keyboard.press('ArrowUp');
+  const [left = 0, top] = await view(bob, 'Alice');
+  expect([left, top]).toEqual([expect.closeTo(-0.56, 1), 0]);
+  await keyboard.press('-');
+  await keyboard.press('0');
+  expect(await view(bob, 'Alice')).toEqual([0, 0, 1]);
+
+  // The point under the wheel stays: from the right lower corner nothing moves there.
+  const box = await tile.boundingBox();
+  if (!box) throw new Error('no tile');
+  await bob.page.mouse.move(box.x + box.width - 16, box.y + box.height - 16);
+  await bob.page.mouse.wheel(0, -400);
+  await expect.poll(async () => (await view(bob, 'Alice'))[2], PATIENTLY).toBeGreaterThan(1.5);
+  const [wheelLeft = 0, , wheelWidth = 0] = await view(bob, 'Alice');
+  expect(wheelLeft + wheelWidth).toBeCloseTo(1, 1);
+  await bob.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await bob.page.mouse.down();
+  await bob.page.mouse.move(box.x + box.width, box.y + box.height / 2, { steps: 4 });
+  await bob.page.mouse.up();
+  expect((await view(bob, 'Alice'))[0]).toBeGreaterThan(wheelLeft);
+  await tile.getByRole('button', { name: /^Reset zoom/ }).click();
+  expect(await view(bob, 'Alice')).toEqual([0, 0, 1]);
+  await bob.page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+  expect((await view(bob, 'Alice'))[2]).toBe(2.5);
+  await bob.page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+
+  // Large beside the others; a pin makes a person large instead.
+  const width = async (element: ReturnType<Person['tile']>) => (await element.boundingBox())?.width ?? 0;
+  expect(await width(tile)).toBeGreaterThan(2 * (await width(bob.tile('Alice'))));
+  await bob.page.getByRole('button', { name: 'Pin Alice', exact: true }).click();
+  expect(await width(bob.tile('Alice'))).toBeGreaterThan(2 * (await width(tile)));
+  await bob.page.getByRole('button', { name: 'Pin Alice', exact: true }).click();
+
+  await tile.getByRole('button', { name: 'Full screen' }).click();
+  await expect
+    .poll(() => tile.evaluate((element) => element === document.fullscreenElement), PATIENTLY)
+    .toBe(true);
+  const viewport = bob.page.viewportSize();
+  await expect.poll(async () => (await tile.boundingBox())?.width, PATIENTLY).toBe(viewport?.width);
+  await tile.getByRole('button', { name: 'Full screen' }).click();
+  await expect.poll(() => bob.page.evaluate(() => document.fullscreenElement), PATIENTLY).toBe(null);
+
+  const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+  for (const { page } of [alice, bob]) {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate<AxeResults>('axe.run()');
+    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+  }
+});
+
+it('every failure says why, and sharing the call itself is warned about', async () => {
+  const alice = await join(stage.invitation(), 'Alice', {
+    permissions: ['camera', 'microphone'],
+    init: () => {
+      const answers: (() => Promise<MediaStream>)[] = [
+        () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError')),
+        () => Promise.reject(new DOMException('Permission denied by system', 'NotAllowedError')),
+        () => {
+          const [track] = document.createElement('canvas').captureStream(5).getVideoTracks();
+          if (!track) throw new Error('no track');
+          const own = { getCaptureHandle: () => ({ handle: window.parleyTestHandle }) };
+          return Promise.resolve(new MediaStream([Object.assign(track, own)]));
+        },
+      ];
+      navigator.mediaDevices.getDisplayMedia = () => answers.shift()?.() ?? Promise.reject(new TypeError());
+      Object.assign(navigator.mediaDevices, {
+        setCaptureHandleConfig: ({ handle }: { handle: string }) => {
+          window.parleyTestHandle = handle;
+        },
+      });
+    },
+  });
+  const says = (text: string) => alice.page.getByText(text).waitFor();
+  await share(alice).click();
+  await says('Nothing is shared.');
+  await alice.page.getByRole('button', { name: 'Try again' }).click();
+  await says('Your system does not hand out the screen.');
+  await alice.page.getByRole('button', { name: 'Dismiss: share screen' }).click();
+  await alice.page.getByText('Your system does not hand out').waitFor({ state: 'detached' });
+  await share(alice).click();
+  await says('You are sharing this call itself');
+  await alice.page.getByRole('button', { name: 'Stop sharing' }).click();
+  await share(alice).click();
+  await says('Sharing did not start.');
+
+  await alice.page.evaluate(() => {
+    Object.defineProperty(navigator, 'mediaDevices', { value: new EventTarget() });
+  });
+  await alice.page.getByRole('button', { name: 'Leave' }).click();
+  await alice.page.getByRole('button', { name: 'Join again' }).click();
+  await share(alice).click();
+  await says('This browser cannot share a screen.');
 });

@@ -27,6 +27,15 @@ describe('layoutSpotlight', () => {
     expect(layoutSpotlight([], [2], 1000, 800, GAP).strip).toHaveLength(1);
   });
 
+  it.each([
+    [0, 0],
+    [4, 4],
+    [1000, 0],
+  ])('ends on a stage of %ix%i, which has no room', (width, height) => {
+    const { featured, strip } = layoutSpotlight([WIDE], [1, 1], width, height, GAP);
+    for (const box of [...featured, ...strip]) expect(area(box)).toBeLessThanOrEqual(16);
+  });
+
   it('puts the strip beside a screen on a wide stage, and below it on a phone', () => {
     const wide = layoutSpotlight([WIDE], many(4, 4 / 3), 1264, 560, GAP);
     for (const box of wide.strip) expect(box.x).toBeGreaterThanOrEqual(right(wide.featured[0] as Box));
