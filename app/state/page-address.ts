@@ -9,7 +9,14 @@ interface Kept {
   readonly invitation: string;
 }
 
-export function createPageAddress(page: Window): Address {
+/** What is used of a window: the test seam. */
+interface AddressedPage {
+  readonly location: Pick<Location, 'origin' | 'href' | 'pathname' | 'search' | 'hash'>;
+  readonly history: Pick<History, 'state' | 'pushState' | 'replaceState'>;
+  addEventListener(type: 'popstate' | 'hashchange', listener: () => void): void;
+}
+
+export function createPageAddress(page: AddressedPage): Address {
   const { location, history } = page;
   const listeners = new Set<() => void>();
   let announced = location.href;
