@@ -284,7 +284,10 @@ function Credentials() {
         themselves:
       </p>
       <ul class="points">
-        <li>A credential that leaked opens the relay to a stranger for an hour at most, and never a call.</li>
+        <li>
+          With a credential that leaked, a stranger can begin to use the relay for an hour at most. It opens
+          no call.
+        </li>
         <li>
           When the operator changes the secret, the relay accepts the old one beside the new for a while.
           Within the hour every browser has moved on, and no call is cut.
