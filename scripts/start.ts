@@ -93,7 +93,6 @@ async function start(): Promise<void> {
   parley = await startParley({
     ...options,
     advertisedHost: address,
-    peerPolicy: 'lan',
     tls: { key: certificate.key, certificate: certificate.certificate },
   });
   if (ending) return parley.close();

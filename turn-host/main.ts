@@ -1,5 +1,7 @@
 /**
  * The relay's entry: environment in, life-cycle lines out, signals obeyed. `node turn-host/main.ts`.
+ *
+ * SIGTERM and SIGINT drain and end it, a second one ends it at once; SIGHUP reads the certificate again.
  */
 import { readConfig, type TurnHostConfig } from './config.ts';
 import { startTurnHost, type TurnHost } from './host.ts';
@@ -11,43 +13,68 @@ function fail(lines: readonly string[]): void {
   process.exitCode = 1;
 }
 
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function reasonOf(error: unknown, config: TurnHostConfig): string {
-  const where = `UDP port ${config.port} of ${config.listenAddress}`;
+  const tls = config.tls === null ? '' : ` and TLS port ${config.tls.port}`;
+  const where = `UDP${config.tcp ? ' and TCP' : ''} port ${config.port}${tls} of ${config.listenAddresses.join(', ')}`;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   if (code === 'EADDRINUSE') {
     return `${where} is taken by another program: end that one, or set TURN_PORT to a free port.`;
   }
   if (code === 'EADDRNOTAVAIL') {
-    return `${config.listenAddress} is not an address of this host: set TURN_LISTEN to one that is.`;
+    return `${config.listenAddresses.join(', ')} is not an address of this host: set TURN_LISTEN to one that is.`;
   }
   if (code === 'EACCES') {
-    return `${where} may not be opened by this user: set TURN_PORT to 1024 or above.`;
+    return `${where} may not be opened by this user: set TURN_PORT to 1024 or above, or grant CAP_NET_BIND_SERVICE.`;
   }
   return `The relay cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function endWith(host: TurnHost): void {
-  let ending = false;
-  const end = () => {
-    if (ending) {
-      return;
-    }
-    ending = true;
-    void host.close().then(() => {
-      process.stdout.write('relay stopped\n');
-      process.exit(0);
-    });
+  let signals = 0;
+  const end = async () => {
+    await host.close();
+    say('relay stopped');
+    process.exit(0);
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
+  const asked = () => {
+    signals += 1;
+    if (signals === 1) {
+      if (host.allocations > 0) {
+        say(`relay draining, ${host.allocations} in use`);
+      }
+      void host.drain().then(end);
+    } else {
+      void end();
+    }
+  };
+  process.on('SIGTERM', asked);
+  process.on('SIGINT', asked);
+  process.on('SIGHUP', () => host.reload());
   if (process.env.TURN_EXIT_WITH_PARENT === '1') {
     // A parent that was killed cannot say so; what it held open closes with it.
+    const orphaned = () => void end();
     if (process.channel) {
-      process.on('disconnect', end);
+      process.on('disconnect', orphaned);
     } else {
-      process.stdin.on('end', end).on('close', end).on('error', end).resume();
+      process.stdin.on('end', orphaned).on('close', orphaned).on('error', orphaned).resume();
     }
   }
+}
+
+function listening(config: TurnHostConfig, host: TurnHost): string {
+  const at = (transport: string, port: number) =>
+    config.listenAddresses.map((ip) => `${transport} ${ip.includes(':') ? `[${ip}]` : ip}:${port}`);
+  const places = [
+    ...at('udp', host.port),
+    ...(config.tcp ? at('tcp', host.port) : []),
+    ...(host.tlsPort === null ? [] : at('tls', host.tlsPort)),
+  ];
+  const workers = config.workers === 1 ? '' : `, ${config.workers} workers`;
+  return `relay listening on ${places.join(', ')}; peer policy ${config.peerPolicy}, data path ${host.dataPath}${workers}`;
 }
 
 const result = readConfig(process.env);
@@ -56,9 +83,15 @@ if (!result.ok) {
 } else {
   const { config } = result;
   try {
-    const host = await startTurnHost(config, { log: (line) => process.stdout.write(`${line}\n`) });
+    const host = await startTurnHost(config, {
+      log: say,
+      onFailure: () => process.exit(1),
+    });
     endWith(host);
-    process.stdout.write(`relay listening on udp ${config.listenAddress}:${host.port}\n`);
+    say(listening(config, host));
+    if (host.metricsPort !== null) {
+      say(`metrics and health on http://127.0.0.1:${host.metricsPort}`);
+    }
   } catch (error) {
     fail([reasonOf(error, config)]);
   }

@@ -10,8 +10,12 @@ export interface RelayOptions {
   listen: string;
   /** The address that relayed candidates carry. */
   relayIp: string;
-  /** Which peers it relays to: public ones, or those of private networks as well. */
-  peerPolicy: 'public' | 'lan';
+  /** Which peers it relays to: members of the own room at this relay, public ones as well, or those of private networks besides. */
+  peerPolicy: 'room' | 'public' | 'lan';
+  /** Whether it listens on TCP as well, at the same port. */
+  tcp?: boolean;
+  /** TLS at a port of its own; the files are PEM. */
+  tls?: { port: number; certFile: string; keyFile: string };
   /** Called once if the relay ends without having been asked to. */
   onDeath(description: string): void;
 }
@@ -29,7 +33,7 @@ const LOG_CAP_CHARACTERS = 4_000;
 /** Resolves once the relay says that it listens.
  * @throws StartError with the relay's last words if it ends first or stays silent. */
 export function startRelay(options: RelayOptions): Promise<RelayProcess> {
-  const { root, secret, port, listen, relayIp, peerPolicy, onDeath } = options;
+  const { root, secret, port, listen, relayIp, peerPolicy, tls, onDeath } = options;
   return new Promise((settle, reject) => {
     let state: 'starting' | 'running' | 'closing' | 'ended' = 'starting';
     let log = '';
@@ -46,6 +50,12 @@ export function startRelay(options: RelayOptions): Promise<RelayProcess> {
         TURN_LISTEN: listen,
         TURN_RELAY_IP: relayIp,
         TURN_PEER_POLICY: peerPolicy,
+        TURN_TCP: options.tcp === true ? '1' : '0',
+        ...(tls === undefined
+          ? {}
+          : { TURN_TLS_PORT: String(tls.port), TURN_TLS_CERT: tls.certFile, TURN_TLS_KEY: tls.keyFile }),
+        // Who ends Parley ends its calls: nothing is waited for.
+        TURN_DRAIN_SECONDS: '0',
         TURN_EXIT_WITH_PARENT: '1',
       },
     });

@@ -12,6 +12,8 @@ import { startWorkerServer, type WorkerServer } from './worker-server.ts';
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+export type RelayTransport = 'udp' | 'tcp' | 'tls';
+
 export interface StartOptions {
   /** TCP port of the server; 0, the default, takes a free one. */
   port?: number;
@@ -23,8 +25,12 @@ export interface StartOptions {
   advertisedHost?: string;
   /** Whether to start the relay and offer it, true by default. */
   turn?: boolean;
-  /** Which peers the relay serves besides its own relayed addresses, `public` by default. */
-  peerPolicy?: 'public' | 'lan';
+  /** Which peers the relay serves, `room` by default: relayed addresses of the own room's members. */
+  peerPolicy?: 'room' | 'public' | 'lan';
+  /** How browsers are told to reach the relay, over UDP alone by default: every way more is candidates to gather. */
+  relayTransports?: readonly RelayTransport[];
+  /** PEM files of the relay's own certificate, for `tls`. */
+  relayTls?: { certFile: string; keyFile: string };
   turnSecret?: string;
   ticketKey?: string;
   credentialTtlSeconds?: number;
@@ -68,13 +74,15 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   const port = await claimPort('PORT', 'TCP', host, options.port ?? 0);
   const turnPort =
     options.turn === false ? null : await claimPort('TURN_PORT', 'UDP', host, options.turnPort ?? 0);
+  const transports = options.relayTransports ?? ['udp'];
+  const tlsPort = transports.includes('tls') ? await claimPort('TURN_TLS_PORT', 'TCP', host, 0) : 0;
 
   if (options.buildClient !== false) await ensureClient(projectRoot, options.announce ?? (() => {}));
 
   const bindings: Record<string, string> = {
     TICKET_KEY: ticketKey,
     TURN_SECRET: turnSecret,
-    TURN_URLS: turnPort === null ? '' : `turn:${advertised}:${turnPort}?transport=udp`,
+    TURN_URLS: turnPort === null ? '' : relayUrls(transports, advertised, turnPort, tlsPort),
     STUN_URLS: options.stunUrls ?? '',
     ...(options.allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: options.allowedOrigins }),
     ...(options.capacity === undefined ? {} : { ROOM_CAPACITY: String(options.capacity) }),
@@ -125,7 +133,9 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
         port: turnPort,
         listen: host,
         relayIp: advertised,
-        peerPolicy: options.peerPolicy ?? 'public',
+        peerPolicy: options.peerPolicy ?? 'room',
+        tcp: transports.includes('tcp'),
+        ...(options.relayTls === undefined ? {} : { tls: { port: tlsPort, ...options.relayTls } }),
         onDeath: (description) => options.onRelayDeath?.(description),
       });
     }
@@ -147,4 +157,17 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
     startServer,
     close,
   };
+}
+
+function relayUrls(
+  transports: readonly RelayTransport[],
+  host: string,
+  port: number,
+  tlsPort: number,
+): string {
+  const url = (transport: RelayTransport) =>
+    transport === 'tls'
+      ? `turns:${host}:${tlsPort}?transport=tcp`
+      : `turn:${host}:${port}?transport=${transport}`;
+  return transports.map(url).join(',');
 }

@@ -40,6 +40,8 @@ export interface LinkSample {
   readonly audioSamples: number;
   readonly localType: string;
   readonly remoteType: string;
+  /** How the local relay candidate reaches its relay: udp, tcp or tls; empty without one. */
+  readonly relayProtocol: string;
   /** Offers and answers set so far, of either side. */
   readonly descriptions: number;
 }
@@ -155,6 +157,7 @@ async function sampleLinks(): Promise<LinkSample[]> {
     let audioSamples = 0;
     let localType = '';
     let remoteType = '';
+    let relayProtocol = '';
     for (const entry of entries.values()) {
       if (entry.type === 'inbound-rtp') {
         framesDecoded += Number(entry.framesDecoded ?? 0);
@@ -162,7 +165,9 @@ async function sampleLinks(): Promise<LinkSample[]> {
       }
       if (entry.type === 'transport') {
         const pair = entries.get(String(entry.selectedCandidatePairId));
-        localType = String(entries.get(String(pair?.localCandidateId))?.candidateType ?? '');
+        const local = entries.get(String(pair?.localCandidateId));
+        localType = String(local?.candidateType ?? '');
+        relayProtocol = String(local?.relayProtocol ?? '');
         remoteType = String(entries.get(String(pair?.remoteCandidateId))?.candidateType ?? '');
       }
     }
@@ -172,6 +177,7 @@ async function sampleLinks(): Promise<LinkSample[]> {
       audioSamples,
       localType,
       remoteType,
+      relayProtocol,
       descriptions,
     });
   }

@@ -1,27 +1,27 @@
 import { expect, it } from 'vitest';
-import { AllocationQuota } from '../../turn-host/engine/allocation-quota.ts';
+import { AllocationQuota } from '../../turn-host/policy/allocation-quota.ts';
 
-it('admits up to either limit, and counts back to nothing', () => {
-  const quota = new AllocationQuota({ perUser: 2, inAll: 3 });
-  expect(['a', 'a', 'a', 'b', 'c', 'b'].map((name) => quota.admit(name))).toEqual([
-    'admitted',
-    'admitted',
-    'user-full',
-    'admitted',
-    'full',
-    'full',
-  ]);
-  expect([quota.inAll, quota.users]).toEqual([3, 2]);
-  quota.giveBack('a');
-  expect(quota.admit('c')).toBe('admitted');
-  for (const name of ['a', 'b', 'c']) {
-    quota.giveBack(name);
+const of = (user: string, room: string | null = null) => ({ user, room });
+
+it('admits up to each limit, and counts back to nothing', () => {
+  const quota = new AllocationQuota({ perUser: 2, perRoom: 3, inAll: 4 });
+  const held = [of('a', 'red'), of('a', 'red'), of('b', 'red'), of('c')];
+  expect(held.map((holder) => quota.admit(holder))).toEqual(held.map(() => 'admitted'));
+  expect(quota.admit(of('a', 'blue'))).toBe('quota');
+  expect(quota.admit(of('d', 'red'))).toBe('quota');
+  expect(quota.admit(of('d', 'blue'))).toBe('full');
+  expect(quota.inAll).toBe(4);
+  for (const holder of held) {
+    quota.giveBack(holder);
   }
-  expect([quota.inAll, quota.users]).toEqual([0, 0]);
-  expect(() => quota.giveBack('a')).toThrow(RangeError);
+  expect([quota.inAll, quota.holders]).toEqual([0, 0]);
+  expect(() => quota.giveBack(of('a'))).toThrow(RangeError);
 });
 
 it('takes names that objects have of themselves like any other', () => {
-  const quota = new AllocationQuota({ perUser: 1, inAll: 2 });
-  expect([quota.admit('constructor'), quota.admit('__proto__')]).toEqual(['admitted', 'admitted']);
+  const quota = new AllocationQuota({ perUser: 1, perRoom: 1, inAll: 2 });
+  expect([quota.admit(of('constructor', '__proto__')), quota.admit(of('__proto__'))]).toEqual([
+    'admitted',
+    'admitted',
+  ]);
 });

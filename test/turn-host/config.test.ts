@@ -7,9 +7,9 @@ describe('the configuration', () => {
     const result = readConfig({ TURN_SECRET: 'a, b' });
     expect(result).toMatchObject({
       ok: true,
-      config: { secrets: ['a', 'b'], port: 3478, listenAddress: '0.0.0.0', minPort: 49152, maxPort: 65535 },
+      config: { secrets: ['a', 'b'], port: 3478, tcp: true, tls: null, minPort: 49152, maxPort: 65535 },
     });
-    expect(result).toMatchObject({ config: { peerPolicy: 'public' } });
+    expect(result).toMatchObject({ config: { peerPolicy: 'room', workers: 1 } });
   });
 
   it('names every fault at once', () => {
@@ -35,9 +35,9 @@ describe('the configuration', () => {
     expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'lan' })).toMatchObject({
       config: { peerPolicy: 'lan' },
     });
-    expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'room' })).toEqual({
+    expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'any' })).toEqual({
       ok: false,
-      faults: ['TURN_PEER_POLICY must be public or lan, not "room".'],
+      faults: ['TURN_PEER_POLICY must be room, public or lan, not "any".'],
     });
   });
 

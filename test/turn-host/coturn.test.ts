@@ -9,6 +9,7 @@ import { expect, it } from 'vitest';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost } from '../../turn-host/host.ts';
 import { openClient } from './client.ts';
+import { relayConfig } from './relay-config.ts';
 
 const run = promisify(execFile);
 
@@ -33,16 +34,7 @@ withCoturn(
   'turnutils_uclient',
   "serves coturn's own client by channels and by Send, losing nothing",
   async () => {
-    const host = await startTurnHost({
-      secrets: ['a secret'],
-      port: 0,
-      listenAddress: '127.0.0.1',
-      relayAddress: '127.0.0.1',
-      minPort: 49152,
-      maxPort: 65535,
-      realm: 'parley',
-      peerPolicy: 'public',
-    });
+    const host = await startTurnHost(relayConfig({ TURN_SECRET: 'a secret', TURN_ALLOW_LOOPBACK: '1' }));
     const common = [
       '-c',
       '-y',

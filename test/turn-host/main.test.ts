@@ -32,7 +32,9 @@ async function failure(env: Record<string, string>): Promise<{ code: unknown; sa
 
 it('says where it listens, and ends cleanly on SIGTERM', async () => {
   const child = start({});
-  expect(await firstLine(child)).toMatch(/^relay listening on udp 127\.0\.0\.1:[0-9]+\n/);
+  expect(await firstLine(child)).toMatch(
+    /^relay listening on udp 127\.0\.0\.1:([0-9]+), tcp 127\.0\.0\.1:\1; peer policy room, /,
+  );
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
@@ -51,7 +53,7 @@ it('names a taken port and exits with 1', async () => {
   const { code, said } = await failure({ TURN_PORT: String(port) });
   holder.close();
   expect(code).toBe(1);
-  expect(said).toContain(`UDP port ${port} of 127.0.0.1 is taken`);
+  expect(said).toContain(`UDP and TCP port ${port} of 127.0.0.1 is taken`);
 });
 
 it('does not start without a secret', async () => {
@@ -68,9 +70,9 @@ it('leaves no socket and no timer behind once stopped (bare node-turn leaves bot
 });
 
 it('names an unknown peer policy', async () => {
-  const { code, said } = await failure({ TURN_PEER_POLICY: 'room' });
+  const { code, said } = await failure({ TURN_PEER_POLICY: 'anyone' });
   expect(code).toBe(1);
-  expect(said).toContain('TURN_PEER_POLICY must be public or lan, not "room".');
+  expect(said).toContain('TURN_PEER_POLICY must be room, public or lan, not "anyone".');
 });
 
 it.each([['public', 403] as const, ['lan', 0] as const])(

@@ -1,14 +1,41 @@
 import { describe, expect, it } from 'vitest';
-import { createPeerPolicy, PEER_POLICIES, type PeerPolicyName } from '../../turn-host/policy/peer-policy.ts';
+import { Directory, roomWords } from '../../turn-host/data-path/directory.ts';
+import {
+  createPeerPolicy,
+  PEER_POLICIES,
+  type PeerPolicy,
+  type PeerPolicyName,
+} from '../../turn-host/policy/peer-policy.ts';
 
 const RELAY = { ip: '192.0.2.77', port: 50_000 };
+const EXTERNAL_IP = '198.51.100.7';
+const RELAY6 = { ip: '2001:db8::77', port: 50_006 };
+const RED = roomWords('red');
+const BLUE = roomWords('blue');
 
-const policyNamed = (name: PeerPolicyName) =>
-  createPeerPolicy({
-    name,
-    isLiveRelay: (ip, port) => ip === RELAY.ip && port === RELAY.port,
-    hasLiveRelay: (ip) => ip === RELAY.ip,
-  });
+function policyNamed(name: PeerPolicyName, allowLoopback = false): PeerPolicy {
+  const directory = new Directory([
+    { ip: RELAY.ip, externalIp: EXTERNAL_IP, family: 4 },
+    { ip: RELAY6.ip, externalIp: RELAY6.ip, family: 6 },
+  ]);
+  for (const [relay, port, room] of [
+    [0, RELAY.port, RED],
+    [0, RELAY.port + 2, null],
+    [1, RELAY6.port, RED],
+  ] as const) {
+    directory.claim(relay, port);
+    directory.publish(relay, port, room);
+  }
+  directory.claim(0, RELAY.port + 1);
+  return createPeerPolicy({ name, directory, listenAddresses: ['8.8.4.4', '2a00::53'], allowLoopback });
+}
+
+const ask = (ip: string, port = 5000, room: Int32Array | null = RED, isPermitted = false) => ({
+  ip,
+  port,
+  room,
+  isPermitted,
+});
 
 /** First and last address of each range that no policy opens. */
 const SPECIAL = [
@@ -44,38 +71,127 @@ const PUBLIC = [
   ['223.255.255.255'],
 ].flat();
 
+/** Every way in which an IPv6 address is special or stands for an IPv4 one, which here would be public. */
+const DISGUISED = [
+  ...[
+    '::',
+    '::1',
+    '0:0:0:0:0:0:0:1',
+    '::8.8.8.8',
+    '::ffff:8.8.8.8',
+    '::ffff:0808:0808',
+    '0:0:0:0:0:ffff:808:808',
+  ],
+  ...['::ffff:0:8.8.8.8', '64:ff9b::8.8.8.8', '64:ff9b::808:808', '64:ff9b:1::808:808', '2002:808:808::1'],
+  ...[
+    '2001::1',
+    '2001:0:808:808::',
+    '2001:10::1',
+    '2001:20::1',
+    '2001:db8::1',
+    '3fff::1',
+    '100::1',
+    '5f00::1',
+  ],
+  ...['fc00::1', 'fd12:3456::1', 'fd00:ec2::254', 'fe80::1', 'febf::1', 'fec0::1', 'ff02::1', 'ff0e::1'],
+  ...[`::ffff:${RELAY.ip}`, `::${RELAY.ip}`, `64:ff9b::${RELAY.ip}`],
+];
+
+/** IPv6 as public as can be, and just outside of the ranges above. */
+const PUBLIC6 = ['2606:4700:4700::1111', '2001:200::1', '2001:db7::1', '2001:db9::1', '2003::1', '3ffe::1'];
+
 describe.each(PEER_POLICIES)('the peer policy %s', (name) => {
   const policy = policyNamed(name);
+  const both = (ip: string, port = 5000) => [
+    ip,
+    policy.mayPermit(ask(ip, port)),
+    policy.mayBind(ask(ip, port)),
+  ];
 
   it('refuses special ranges', () => {
     for (const ip of SPECIAL) {
-      expect([ip, policy.mayPermit(ip), policy.mayReach(ip, 5000)]).toEqual([ip, false, false]);
+      expect([...both(ip), policy.isSpecial(ip)]).toEqual([ip, false, false, true]);
+    }
+  });
+
+  it('refuses every IPv6 spelling of an IPv4 address, and what is not global unicast', () => {
+    for (const ip of DISGUISED) {
+      expect([...both(ip, RELAY.port), policy.isSpecial(ip)]).toEqual([ip, false, false, true]);
     }
   });
 
   it(`${name === 'lan' ? 'allows' : 'refuses'} private ranges`, () => {
     const open = name === 'lan';
     for (const ip of PRIVATE) {
-      expect([ip, policy.mayPermit(ip), policy.mayReach(ip, 5000)]).toEqual([ip, open, open]);
+      expect(both(ip)).toEqual([ip, open, open]);
     }
   });
 
-  it('allows public unicast, but no port 0', () => {
-    for (const ip of PUBLIC) {
-      expect([ip, policy.mayPermit(ip), policy.mayReach(ip, 5000)]).toEqual([ip, true, true]);
-      expect(policy.mayReach(ip, 0)).toBe(false);
+  it(`${name === 'room' ? 'refuses' : 'allows'} public unicast, and refuses port 0`, () => {
+    const open = name !== 'room';
+    for (const ip of [...PUBLIC, ...PUBLIC6]) {
+      expect([...both(ip), policy.isSpecial(ip)]).toEqual([ip, open, open, false]);
+      expect(policy.mayBind(ask(ip, 0))).toBe(false);
     }
   });
 
-  it('allows a live relayed address in a special range, and no other port of it', () => {
-    expect(policy.mayPermit(RELAY.ip)).toBe(true);
-    expect(policy.mayReach(RELAY.ip, RELAY.port)).toBe(true);
-    expect(policy.mayReach(RELAY.ip, RELAY.port + 1)).toBe(false);
+  it('refuses what the relay listens on', () => {
+    for (const ip of ['8.8.4.4', '2a00::53', '2a00:0:0:0:0:0:0:53']) {
+      expect(both(ip)).toEqual([ip, false, false]);
+    }
   });
 
-  it('refuses what is no IPv4 address', () => {
-    for (const text of ['', 'localhost', '::1', '::ffff:8.8.8.8', '8.8.8', '010.0.0.1']) {
-      expect([text, policy.mayPermit(text), policy.mayReach(text, 5000)]).toEqual([text, false, false]);
+  it('allows a live relayed address, bound or external, and no other port of it', () => {
+    for (const ip of [RELAY.ip, EXTERNAL_IP]) {
+      expect([policy.mayPermit(ask(ip, RELAY.port)), policy.mayBind(ask(ip, RELAY.port))]).toEqual([
+        true,
+        true,
+      ]);
+      for (const port of [0, RELAY.port + 1, RELAY.port + 3]) {
+        expect(policy.mayBind(ask(ip, port))).toBe(false);
+      }
+    }
+    expect(policy.mayBind(ask('2001:db8:0:0::77', RELAY6.port))).toBe(true);
+    expect(policy.mayBind(ask(RELAY6.ip, RELAY.port))).toBe(false);
+  });
+
+  it('refuses what is no address', () => {
+    for (const text of ['', 'localhost', '8.8.8', '010.0.0.1', '8.8.8.8 ', '1::2::3']) {
+      expect([...both(text), policy.isSpecial(text)]).toEqual([text, false, false, true]);
+    }
+  });
+});
+
+describe('the peer policy room', () => {
+  const policy = policyNamed('room');
+
+  it.each([
+    ['a stranger', ask(RELAY.ip, RELAY.port, BLUE)],
+    ['a user of no room', ask(RELAY.ip, RELAY.port, null)],
+    ['a member asking for an allocation of no room', ask(RELAY.ip, RELAY.port + 2, RED)],
+    ['a user of no room asking for another', ask(RELAY.ip, RELAY.port + 2, null)],
+  ])('refuses %s', (_name, request) => {
+    expect([policy.mayPermit(request), policy.mayBind(request)]).toEqual([false, false]);
+    expect(policy.mayPermit({ ...request, isPermitted: true })).toBe(false);
+  });
+
+  it('renews a permission that is held though its port is gone, and gives no new one', () => {
+    const gone = ask(RELAY.ip, RELAY.port + 5);
+    expect(policy.mayPermit(gone)).toBe(false);
+    expect(policy.mayPermit({ ...gone, isPermitted: true })).toBe(true);
+    expect(policy.mayBind({ ...gone, isPermitted: true })).toBe(false);
+  });
+});
+
+describe.each(['public', 'lan'] as const)('the peer policy %s with loopback allowed', (name) => {
+  const policy = policyNamed(name, true);
+
+  it('takes loopback addresses for peers, and no encoding of them', () => {
+    for (const ip of ['127.0.0.1', '127.9.9.9', '::1']) {
+      expect([ip, policy.mayPermit(ask(ip)), policy.mayBind(ask(ip))]).toEqual([ip, true, true]);
+    }
+    for (const ip of ['::ffff:127.0.0.1', '::127.0.0.1', '64:ff9b::7f00:1', '169.254.169.254']) {
+      expect([ip, policy.mayPermit(ask(ip)), policy.mayBind(ask(ip))]).toEqual([ip, false, false]);
     }
   });
 });

@@ -3,7 +3,6 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { TurnHostConfig } from '../../turn-host/config.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
 import {
@@ -19,17 +18,9 @@ import {
   xorAddress,
   xorAddress6,
 } from './client.ts';
+import { relayConfig } from './relay-config.ts';
 
-const config: TurnHostConfig = {
-  secrets: ['new secret', 'old secret'],
-  port: 0,
-  listenAddress: '127.0.0.1',
-  relayAddress: '127.0.0.1',
-  minPort: 49152,
-  maxPort: 65535,
-  realm: 'parley',
-  peerPolicy: 'public',
-};
+const config = relayConfig();
 
 let nowMs: number;
 let relay: TurnHost;

@@ -2,18 +2,10 @@
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost } from '../../turn-host/host.ts';
 import { openClient } from './client.ts';
+import { relayConfig } from './relay-config.ts';
 
-const host = await startTurnHost({
-  secrets: ['a secret'],
-  port: 0,
-  listenAddress: '127.0.0.1',
-  relayAddress: '127.0.0.1',
-  minPort: 49152,
-  maxPort: 65535,
-  realm: 'parley',
-  peerPolicy: 'public',
-});
-const minted = await mintCredential('a secret', 'peer', 9_999_999_999);
+const host = await startTurnHost(relayConfig());
+const minted = await mintCredential('new secret', 'peer', 9_999_999_999);
 const client = await openClient(host.port, minted.username, minted.credential);
 await client.allocate();
 client.close();

@@ -2,14 +2,17 @@
  * Owns who may ask: nonces and the long-term credential mechanism over TURN REST credentials (RFC 8489 s9.2,
  * RFC 8656 s5). Stores nothing for whoever is not authenticated. Must not know sockets or peers.
  */
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type Message from 'node-turn/lib/message.js';
 import User from 'node-turn/lib/user.js';
-import { parseUsername, passwordOf } from '../credential.ts';
+import { parseUsername } from '../credential.ts';
+import { refuse } from './answers.ts';
 import type { IncomingMessage } from './stun-message.ts';
-import { refuse } from './stun-message.ts';
 
-const NONCE = /^([0-9a-z]{1,9})-([0-9a-f]{32})$/;
+/** Four octets of time in seconds, eight of its HMAC, base64url: short, so that challenges are small. */
+const NONCE = /^[A-Za-z0-9_-]{16}$/;
+const TIME_BYTES = 4;
+const TAG_BYTES = 8;
 /** How long a nonce is good for, in seconds: at most an hour (RFC 8656 s5). */
 const NONCE_LIFETIME_SECONDS = 3600;
 /** How long an allocation may outlive the credential it was made with. */
@@ -19,6 +22,8 @@ export interface AuthenticatorOptions {
   /** Accepted in turn; the first is the one in use, the others are being rotated out. */
   readonly secrets: readonly string[];
   readonly realm: string;
+  /** 32 octets, the same for all workers. */
+  readonly nonceKey: Uint8Array;
   /** Unix time in milliseconds. */
   readonly now: () => number;
 }
@@ -36,7 +41,7 @@ export type Authenticate = (
   message: IncomingMessage,
   reply: Message,
   allocationUser: User | null,
-) => Promise<Authentication>;
+) => Authentication;
 
 const REFUSED: Authentication = { outcome: 'refused' };
 
@@ -47,47 +52,41 @@ export function allocationEndMs(user: User): number {
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { secrets, realm, now } = options;
-  const nonceKey = randomBytes(32);
+  const { secrets, realm, nonceKey, now } = options;
 
   /** node-turn keeps every nonce it ever gave for an hour; these say themselves when and to whom they were given. */
-  const nonceTag = (message: Message, time: string): string => {
-    const { src, dst } = message.transport;
-    return createHmac('sha256', nonceKey)
-      .update(`${time}|${src.address}|${src.port}|${dst.address}|${dst.port}`)
-      .digest('hex')
-      .slice(0, 32);
-  };
-
-  const nonceFor = (message: Message): string => {
-    const time = Math.floor(now() / 1000).toString(36);
-    return `${time}-${nonceTag(message, time)}`;
+  const nonceAt = (message: Message, seconds: number): Buffer => {
+    const time = Buffer.alloc(TIME_BYTES);
+    time.writeUInt32BE(seconds >>> 0);
+    const tag = createHmac('sha256', nonceKey).update(time).update(message.transport.get5Tuple()).digest();
+    return Buffer.concat([time, tag.subarray(0, TAG_BYTES)]);
   };
 
   const nonceIsFresh = (message: Message, nonce: string): boolean => {
-    const [, time, tag] = NONCE.exec(nonce) ?? [];
-    if (time === undefined || tag === undefined) {
+    if (!NONCE.test(nonce)) {
       return false;
     }
-    if (!timingSafeEqual(Buffer.from(tag), Buffer.from(nonceTag(message, time)))) {
-      return false;
-    }
-    const ageSeconds = now() / 1000 - Number.parseInt(time, 36);
-    return ageSeconds <= NONCE_LIFETIME_SECONDS;
+    const given = Buffer.from(nonce, 'base64url');
+    const seconds = given.readUInt32BE(0);
+    const ageSeconds = Math.floor(now() / 1000) - seconds;
+    return timingSafeEqual(given, nonceAt(message, seconds)) && ageSeconds <= NONCE_LIFETIME_SECONDS;
   };
 
   /** Unsigned, as who asks is not known (RFC 8489 s9.2.4). */
   const challenge = (message: Message, reply: Message, code: 401 | 438): Authentication => {
     reply.addAttribute('realm', realm);
-    reply.addAttribute('nonce', nonceFor(message));
-    refuse(reply, code, code === 401 ? 'Unauthorized' : 'Stale Nonce');
+    reply.addAttribute('nonce', nonceAt(message, Math.floor(now() / 1000)).toString('base64url'));
+    refuse(reply, code);
     return REFUSED;
   };
 
-  /** The password is computed, never looked up: no property of any object can be one (`constructor`). */
-  const signerOf = async (message: IncomingMessage, username: string): Promise<User | null> => {
+  /**
+   * The password is computed, never looked up: no property of any object can be one (`constructor`). The formula is
+   * credential.ts's `passwordOf`, by the library that does not wait.
+   */
+  const signerOf = (message: IncomingMessage, username: string): User | null => {
     for (const secret of secrets) {
-      const password = await passwordOf(secret, username);
+      const password = createHmac('sha1', secret).update(username).digest('base64');
       if (message.verify(username, realm, password)) {
         return new User(username, password);
       }
@@ -95,7 +94,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     return null;
   };
 
-  return async (message, reply, allocationUser) => {
+  return (message, reply, allocationUser) => {
     if (!message.signed) {
       return challenge(message, reply, 401);
     }
@@ -103,7 +102,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const claimedRealm = message.getAttribute('realm');
     const nonce = message.getAttribute('nonce');
     if (typeof username !== 'string' || typeof claimedRealm !== 'string' || typeof nonce !== 'string') {
-      refuse(reply, 400, 'Bad Request');
+      refuse(reply, 400);
       return REFUSED;
     }
     if (!nonceIsFresh(message, nonce)) {
@@ -124,7 +123,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
       }
       return { outcome: 'accepted', user: allocationUser };
     }
-    const user = await signerOf(message, username);
+    const user = signerOf(message, username);
     if (user === null) {
       return challenge(message, reply, 401);
     }
@@ -132,7 +131,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
       // RFC 8656 s5: whoever made the allocation is the only one to manage it. The request is authenticated, so the
       // answer is signed with the password that signed it (RFC 8489 s9.2.4).
       reply.setUser(user);
-      refuse(reply, 441, 'Wrong Credentials');
+      refuse(reply, 441);
       return REFUSED;
     }
     if (parsed.expiresAtSeconds * 1000 <= now()) {

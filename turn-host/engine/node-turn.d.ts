@@ -141,6 +141,5 @@ declare module 'node-turn' {
     readonly refresh: { refresh: Handler };
     readonly createPermission: { createPermission: Handler };
     readonly channelBind: { channelBind: Handler };
-    readonly send: { send: Handler };
   }
 }

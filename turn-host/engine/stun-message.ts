@@ -1,6 +1,6 @@
 /**
- * Owns the corrections to node-turn's message codec: what a packet must be before the engine sees it, and how
- * errors are answered. Must not know credentials, allocations or sockets.
+ * Owns the corrections to node-turn's decoder: what a packet must be before the engine sees it. Must not know
+ * credentials, allocations or sockets.
  */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
@@ -9,14 +9,13 @@ import Address from 'node-turn/lib/address.js';
 import Attribute from 'node-turn/lib/attribute.js';
 import Message from 'node-turn/lib/message.js';
 import type Transport from 'node-turn/lib/transport.js';
-import type { DatagramClient } from '../data-path/data-path.ts';
+import type { ControlClient } from './control-client.ts';
 
 export const MessageClass = { request: 0, indication: 1, success: 2, error: 3 } as const;
 export const Method = {
   binding: 1,
   allocate: 3,
   refresh: 4,
-  send: 6,
   createPermission: 8,
   channelBind: 9,
 } as const;
@@ -25,11 +24,9 @@ const HEADER_BYTES = 20;
 const MAGIC_COOKIE = 0x2112a442;
 const FINGERPRINT_XOR = 0x5354554e;
 const STATE_INCOMING = 4;
-const STATE_REJECTED = 2;
 
 const MESSAGE_INTEGRITY = 0x0008;
 const REQUESTED_ADDRESS_FAMILY = 0x0017;
-const DONT_FRAGMENT = 0x001a;
 const FINGERPRINT = 0x8028;
 
 /** Lengths in bytes (least, most) of the attributes the engine's codec may read; what is not here is unknown. */
@@ -53,22 +50,25 @@ const READABLE: ReadonlyMap<number, readonly [number, number]> = new Map([
 /** Required by their number, and of no meaning in what a client sends: passed over (RFC 8489 s6.3.1). */
 const ANSWER_ONLY: ReadonlySet<number> = new Set([0x0001, 0x0009, 0x000a, 0x0016, 0x0020]);
 
-/** A request or indication as received. Its reply is an ordinary engine message. */
+const NOTHING = Buffer.alloc(0);
+
+/** A request as received. Its reply is an ordinary engine message. */
 export class IncomingMessage extends Message {
-  readonly client: DatagramClient;
+  readonly client: ControlClient;
   /** Comprehension-required types this relay does not know. */
   readonly unknownRequired: number[] = [];
   /** True once an attribute was found whose value cannot be read. */
   malformed = false;
   /** REQUESTED-ADDRESS-FAMILY, or null when absent. */
   addressFamily: number | null = null;
-  reservation = false;
+  /** RESERVATION-TOKEN as 16 hex digits, or null when absent. */
+  reservationToken: string | null = null;
   /** EVEN-PORT: null when absent, else its R bit. */
   evenPortReserve: boolean | null = null;
-  #packet: Buffer = Buffer.alloc(0);
+  #packet: Buffer = NOTHING;
   #integrity: { offset: number; mac: Buffer } | null = null;
 
-  constructor(server: Server, transport: Transport, client: DatagramClient) {
+  constructor(server: Server, transport: Transport, client: ControlClient) {
     super(server, transport);
     this.client = client;
   }
@@ -105,6 +105,10 @@ export class IncomingMessage extends Message {
     return true;
   }
 
+  get lengthBytes(): number {
+    return this.#packet.length;
+  }
+
   /** Whether MESSAGE-INTEGRITY was sent. */
   get signed(): boolean {
     return this.#integrity !== null;
@@ -112,13 +116,16 @@ export class IncomingMessage extends Message {
 
   /** Whether MESSAGE-INTEGRITY is the one this password makes (long-term mechanism, RFC 8489 s9.2.2, s14.5). */
   verify(username: string, realm: string, password: string): boolean {
+    return this.#verifyWithKey(createHash('md5').update(`${username}:${realm}:${password}`).digest());
+  }
+
+  #verifyWithKey(key: Buffer): boolean {
     if (this.#integrity === null) {
       return false;
     }
     const { offset, mac } = this.#integrity;
     const covered = Buffer.from(this.#packet.subarray(0, offset));
     covered.writeUInt16BE(offset + 24 - HEADER_BYTES, 2);
-    const key = createHash('md5').update(`${username}:${realm}:${password}`).digest();
     return timingSafeEqual(createHmac('sha1', key).update(covered).digest(), mac);
   }
 
@@ -140,15 +147,15 @@ export class IncomingMessage extends Message {
     }
     const value = this.#packet.subarray(offset + 4, offset + 4 + valueBytes);
     if (type === REQUESTED_ADDRESS_FAMILY) {
-      this.addressFamily = value[0] ?? 0;
+      this.addressFamily ??= value[0] ?? 0;
       return;
     }
     if (type === 0x0018) {
-      this.evenPortReserve = ((value[0] ?? 0) & 0x80) !== 0;
+      this.evenPortReserve ??= ((value[0] ?? 0) & 0x80) !== 0;
       return;
     }
     if (type === 0x0022) {
-      this.reservation = true;
+      this.reservationToken ??= value.toString('hex');
       return;
     }
     if (type === 0x0012 && !(value[1] === 1 && valueBytes === 8) && !(value[1] === 2 && valueBytes === 20)) {
@@ -181,51 +188,4 @@ function readIpv6Peer(value: Buffer, key: Buffer): Address {
     groups.push((value.readUInt16BE(4 + index) ^ key.readUInt16BE(index)).toString(16));
   }
   return new Address(groups.join(':'), value.readUInt16BE(2) ^ key.readUInt16BE(0));
-}
-
-/**
- * Answers with an error. Once the request is authenticated the answer is signed (RFC 8489 s9.2.4); node-turn
- * puts ERROR-CODE last, where integrity would not cover it.
- */
-export function refuse(reply: Message, code: number, reason: string): void {
-  if (reply.user === null) {
-    reply.reject(code, reason);
-    return;
-  }
-  reply.addAttribute('error-code', { code, reason });
-  reply.addAttribute('message-integrity');
-  reply.class = MessageClass.error;
-  reply._state = STATE_REJECTED;
-  reply.transport.socket.send(
-    reply.toBuffer(),
-    reply.transport.dst.port,
-    reply.transport.dst.address,
-    () => undefined,
-  );
-}
-
-/** Answers 420 naming every type not understood (RFC 8489 s6.3.1); node-turn's codec writes only one. */
-export function refuseUnknown(reply: Message, types: readonly number[]): void {
-  const named = types.slice(0, 32);
-  const attribute = new Attribute(reply, 'unknown-attributes', named[0] ?? DONT_FRAGMENT);
-  attribute.length = named.length * 2;
-  attribute.padding = attribute.length % 4;
-  attribute.toBuffer = () => {
-    const bytes = Buffer.alloc(4 + attribute.length + attribute.padding);
-    bytes.writeUInt16BE(attribute.type, 0);
-    bytes.writeUInt16BE(attribute.length, 2);
-    named.forEach((type, index) => {
-      bytes.writeUInt16BE(type, 4 + index * 2);
-    });
-    return bytes;
-  };
-  reply.attributes.push(attribute);
-  reply.length += 4 + attribute.length + attribute.padding;
-  refuse(reply, 420, 'Unknown Attribute');
-}
-
-/** Answers with success, signed. */
-export function accept(reply: Message): void {
-  reply.addAttribute('message-integrity');
-  reply.resolve();
 }

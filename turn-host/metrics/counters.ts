@@ -24,6 +24,33 @@ export const Counter = {
   droppedUnsent: 12,
   /** For the control plane, which was too far behind. */
   droppedControl: 13,
+  /** Control: packets that are no STUN message, no request, or that met a fault of ours. */
+  droppedNoStun: 14,
+  droppedNoRequest: 15,
+  unhandled: 16,
+  /** Answers kept back: too many for their source, or too large for what was asked. */
+  droppedUnauthenticated: 17,
+  requests: 18,
+  /** Requests whose sender was not authenticated: challenged, or with a wrong credential. */
+  unauthenticated: 19,
+  allocationsMade: 20,
+  allocationsReleased: 21,
+  /** Requests refused, by error code. */
+  refused400: 22,
+  refused403: 23,
+  refused420: 24,
+  refused437: 25,
+  refused440: 26,
+  refused441: 27,
+  refused442: 28,
+  refused443: 29,
+  refused486: 30,
+  refused500: 31,
+  refused508: 32,
+  /** TCP and TLS connections. */
+  connectionsMade: 33,
+  connectionsClosed: 34,
+  connectionsRefused: 35,
 } as const;
 
 export type CounterName = keyof typeof Counter;

@@ -1,0 +1,228 @@
+/**
+ * Owns TCP and TLS: accepting connections, framing, who may hold one open and for how long. What is in a message it does
+ * not know: media goes to the connection's flow, the rest to the engine.
+ */
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
+import type { Flow } from '../data-path/data-path.ts';
+import { FrameKind, kindOf } from '../data-path/frames.ts';
+import type { ControlStream } from '../engine/control-client.ts';
+import { Counter, type CounterName, type Counters } from '../metrics/counters.ts';
+import type { Certificate } from './certificate.ts';
+import { StreamFramer } from './framer.ts';
+
+/** How long a connection may be without an allocation. */
+const IDLE_MS = 30_000;
+const TLS_HANDSHAKE_MS = 10_000;
+/** Requests are small; before there is an allocation nothing else is due. */
+const MAX_REQUEST_BYTES = 2048;
+const MAX_FRAME_BYTES = 4 + 65_536;
+/** What may wait for a client that reads slowly; more is dropped, as a datagram would be. */
+const MAX_WAITING_BYTES = 1 << 20;
+
+export interface StreamListenerOptions {
+  readonly ip: string;
+  readonly port: number;
+  /** Null is plain TCP. */
+  readonly certificate: Certificate | null;
+  readonly reusePort: boolean;
+  readonly gate: ConnectionGate;
+  readonly counters: Counters;
+  readonly onControl: (packet: Buffer, client: ControlStream) => void;
+  /** Called once for each connection that had control messages or an allocation. */
+  readonly onDisconnected: (client: ControlStream) => void;
+}
+
+export interface StreamListener {
+  readonly port: number;
+  /** Ends every connection and resolves once the port is free. */
+  close(): Promise<void>;
+}
+
+/** How many connections there may be, in all and of one source; shared by the listeners of a worker. */
+export class ConnectionGate {
+  readonly #inAll: number;
+  readonly #perSource: number;
+  readonly #bySource = new Map<string, number>();
+  #open = 0;
+
+  constructor(inAll: number, perSource: number) {
+    this.#inAll = inAll;
+    this.#perSource = perSource;
+  }
+
+  enter(ip: string): boolean {
+    const held = this.#bySource.get(ip) ?? 0;
+    if (this.#open >= this.#inAll || held >= this.#perSource) {
+      return false;
+    }
+    this.#open += 1;
+    this.#bySource.set(ip, held + 1);
+    return true;
+  }
+
+  leave(ip: string): void {
+    const held = this.#bySource.get(ip) ?? 0;
+    this.#open -= 1;
+    if (held <= 1) {
+      this.#bySource.delete(ip);
+    } else {
+      this.#bySource.set(ip, held - 1);
+    }
+  }
+}
+
+/** Rejects with the system's error when it cannot listen. */
+export async function openStreamListener(options: StreamListenerOptions): Promise<StreamListener> {
+  const { ip, port, certificate, reusePort, gate, counters } = options;
+  const count = (name: CounterName): void => {
+    counters[Counter[name]] = (counters[Counter[name]] ?? 0) + 1;
+  };
+  const sockets = new Set<Socket>();
+  /** Guards the TCP connection from the first octet: a TLS handshake must end in its time too. */
+  const accept = (socket: Socket): void => {
+    const source = socket.remoteAddress ?? '';
+    if (source === '' || !gate.enter(source)) {
+      count('connectionsRefused');
+      socket.destroy();
+      return;
+    }
+    count('connectionsMade');
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    socket.once('close', () => {
+      count('connectionsClosed');
+      sockets.delete(socket);
+      gate.leave(source);
+    });
+  };
+  const serve = (socket: Socket): void => {
+    const [clientIp, clientPort] = [socket.remoteAddress, socket.remotePort];
+    if (clientIp === undefined || clientPort === undefined || socket.destroyed) {
+      socket.destroy();
+      return;
+    }
+    const connection = new StreamConnection(socket, clientIp, clientPort, options);
+    socket.on('error', () => undefined);
+    socket.once('close', () => connection.closed());
+    socket.on('data', (chunk: Buffer) => connection.take(chunk));
+  };
+  let server: Server | TlsServer;
+  if (certificate === null) {
+    server = createServer({ noDelay: true }, (socket) => {
+      accept(socket);
+      serve(socket);
+    });
+  } else {
+    const secure = createTlsServer({
+      ...certificate.current,
+      handshakeTimeout: TLS_HANDSHAKE_MS,
+      minVersion: 'TLSv1.2',
+      noDelay: true,
+    });
+    // A new certificate is for new handshakes; connections that are open keep theirs.
+    certificate.onRenewed((renewed) => secure.setSecureContext(renewed));
+    secure.on('connection', accept);
+    secure.on('secureConnection', serve);
+    secure.on('tlsClientError', (_error, socket) => socket.destroy());
+    server = secure;
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: ip, port, reusePort, ipv6Only: ip.includes(':'), exclusive: true }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    port: typeof address === 'object' && address !== null ? address.port : port,
+    close: async () => {
+      const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+      for (const socket of sockets) {
+        socket.destroy();
+      }
+      await ended;
+    },
+  };
+}
+
+class StreamConnection implements ControlStream {
+  readonly kind = 'stream';
+  readonly transport: 'tcp' | 'tls';
+  readonly ip: string;
+  readonly port: number;
+  readonly localIp: string;
+  readonly localPort: number;
+  readonly #socket: Socket;
+  readonly #options: StreamListenerOptions;
+  readonly #framer = new StreamFramer((frame) => this.#takeFrame(frame));
+  #flow: Flow | null = null;
+  #idleTimer: NodeJS.Timeout | null = null;
+
+  constructor(socket: Socket, ip: string, port: number, options: StreamListenerOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.ip = ip;
+    this.port = port;
+    this.transport = options.certificate === null ? 'tcp' : 'tls';
+    this.localIp = socket.localAddress ?? options.ip;
+    this.localPort = socket.localPort ?? options.port;
+    this.#allowIdle();
+  }
+
+  take(chunk: Buffer): void {
+    if (!this.#framer.push(chunk, this.#flow === null ? MAX_REQUEST_BYTES : MAX_FRAME_BYTES)) {
+      this.#socket.destroy();
+    }
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#socket.destroyed || this.#socket.writableLength > MAX_WAITING_BYTES) {
+      const { counters } = this.#options;
+      counters[Counter.droppedUnsent] = (counters[Counter.droppedUnsent] ?? 0) + 1;
+      return;
+    }
+    // RFC 8656 s12.5: over a stream ChannelData is padded. STUN messages are so by themselves.
+    const padded = Buffer.alloc((bytes.length + 3) & ~3);
+    padded.set(bytes);
+    this.#socket.write(padded);
+  }
+
+  attach(flow: Flow): void {
+    this.#flow = flow;
+    this.#clearIdle();
+  }
+
+  detach(): void {
+    this.#flow = null;
+    this.#allowIdle();
+  }
+
+  closed(): void {
+    this.#clearIdle();
+    this.#options.onDisconnected(this);
+  }
+
+  #takeFrame(frame: Buffer): void {
+    if (this.#flow?.fromClient(frame) === true || kindOf(frame, 0, frame.length) !== FrameKind.control) {
+      return;
+    }
+    this.#options.onControl(frame, this);
+  }
+
+  #allowIdle(): void {
+    this.#clearIdle();
+    if (!this.#socket.destroyed) {
+      this.#idleTimer = setTimeout(() => this.#socket.destroy(), IDLE_MS);
+    }
+  }
+
+  #clearIdle(): void {
+    if (this.#idleTimer !== null) {
+      clearTimeout(this.#idleTimer);
+      this.#idleTimer = null;
+    }
+  }
+}

@@ -1,0 +1,206 @@
+/**
+ * Owns one worker of the relay: its data path, its engine and its listeners, in whatever thread it runs. All workers share
+ * the directory, the nonce key and the admission desk, and each has all listeners: from outside they are one relay.
+ */
+import type { TurnHostConfig } from './config.ts';
+import { createDataPath } from './data-path/choose.ts';
+import type { DataPath, DataPathName } from './data-path/data-path.ts';
+import type { Directory } from './data-path/directory.ts';
+import type { ControlClient } from './engine/control-client.ts';
+import { TurnEngine } from './engine/engine.ts';
+import { Certificate } from './listen/certificate.ts';
+import { ConnectionGate, openStreamListener, type StreamListener } from './listen/stream-listener.ts';
+import type { Counters } from './metrics/counters.ts';
+import type { Admissions } from './policy/admissions.ts';
+import { createPeerPolicy } from './policy/peer-policy.ts';
+import { SourceLimiter } from './policy/source-limiter.ts';
+
+const WANTED_BUFFER_BYTES = 4 << 20;
+const BURST_SECONDS = 4;
+/** How often a port of the system's choice may be taken by UDP and not by TCP, or the other way round. */
+const PORT_ATTEMPTS = 8;
+
+export type Log = (line: string, addresses?: () => string) => void;
+
+/** Ports as bound; null for what is not listened on. */
+export interface BoundPorts {
+  readonly udp: number;
+  readonly tcp: number | null;
+  readonly tls: number | null;
+}
+
+export interface WorkerOptions {
+  readonly config: TurnHostConfig;
+  /** Those of the first worker, or null for the first. */
+  readonly ports: BoundPorts | null;
+  readonly directory: Directory;
+  readonly counters: Counters;
+  readonly nonceKey: Uint8Array;
+  readonly admissions: Admissions;
+  readonly log: Log;
+  readonly now: () => number;
+}
+
+export interface RelayWorker {
+  readonly ports: BoundPorts;
+  readonly dataPath: DataPathName;
+  /** Reads the certificate again. */
+  reload(): void;
+  /** Ends every allocation and connection, gives every port back. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Rejects with the system's error when it cannot listen; nothing is left open then. */
+export async function startRelayWorker(options: WorkerOptions): Promise<RelayWorker> {
+  const worker = await createWorker(options);
+  try {
+    await worker.listen();
+    return worker;
+  } catch (error) {
+    await worker.close();
+    throw error;
+  }
+}
+
+async function createWorker(options: WorkerOptions): Promise<Worker> {
+  const { config, directory, counters, now, log } = options;
+  const { limits, peerPolicy, workers } = config;
+  const total = limits.totalBytesPerSecond;
+  const path = await createDataPath(
+    config.dataPath,
+    {
+      directory,
+      sameRoomOnly: peerPolicy === 'room',
+      ownPortsOpen: config.allowLoopback,
+      limits: { maxPermissions: limits.permissions, maxChannels: limits.channels },
+      flowBytesPerSecond: limits.flowBytesPerSecond,
+      totalBytesPerSecond: total === null ? null : Math.ceil(total / workers),
+      counters,
+      now,
+      onControl: (packet, client) => worker.takeControl(packet, client),
+    },
+    log,
+  );
+  const worker = new Worker(options, path);
+  return worker;
+}
+
+class Worker implements RelayWorker {
+  readonly #options: WorkerOptions;
+  readonly #path: DataPath;
+  readonly #engine: TurnEngine;
+  readonly #certificate: Certificate | null;
+  readonly #gate: ConnectionGate;
+  readonly #streams: StreamListener[] = [];
+  #ports: BoundPorts = { udp: 0, tcp: null, tls: null };
+
+  constructor(options: WorkerOptions, path: DataPath) {
+    const { config, directory, counters, nonceKey, admissions, log, now } = options;
+    const { limits, realm, secrets, minPort, maxPort } = config;
+    this.#options = options;
+    this.#path = path;
+    const unauthenticated = limits.unauthenticatedPerSecond;
+    this.#engine = new TurnEngine({
+      ...{ directory, admissions, counters, secrets, nonceKey, realm, minPort, maxPort, log, now },
+      dataPath: path,
+      policy: createPeerPolicy({
+        name: config.peerPolicy,
+        directory,
+        listenAddresses: config.listenAddresses,
+        allowLoopback: config.allowLoopback,
+      }),
+      unauthenticated: new SourceLimiter(unauthenticated, unauthenticated * BURST_SECONDS),
+    });
+    const { tls } = config;
+    this.#certificate = tls === null ? null : new Certificate(tls.certFile, tls.keyFile, log);
+    const share = (count: number) => Math.ceil(count / config.workers);
+    this.#gate = new ConnectionGate(share(limits.connections), limits.connectionsPerSource);
+  }
+
+  takeControl(packet: Buffer, client: ControlClient): void {
+    this.#engine.receive(packet, client);
+  }
+
+  get ports(): BoundPorts {
+    return this.#ports;
+  }
+
+  get dataPath(): DataPathName {
+    return this.#path.name;
+  }
+
+  async listen(): Promise<void> {
+    const { config, ports } = this.#options;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await this.#listenOn(ports?.udp ?? config.port, ports?.tls ?? config.tls?.port ?? null);
+        return;
+      } catch (error) {
+        const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+        if (
+          !isTaken ||
+          ports !== null ||
+          config.port !== 0 ||
+          this.#ports.udp !== 0 ||
+          attempt === PORT_ATTEMPTS
+        ) {
+          throw error;
+        }
+        await this.#closeStreams();
+      }
+    }
+  }
+
+  reload(): void {
+    this.#certificate?.reload();
+  }
+
+  async close(): Promise<void> {
+    this.#engine.stop();
+    this.#certificate?.close();
+    await Promise.all([this.#path.close(), this.#closeStreams()]);
+  }
+
+  /** One port number for UDP and TCP at every address, one for TLS; 0 lets the system choose for the first of each. */
+  async #listenOn(port: number, tlsPort: number | null): Promise<void> {
+    const { config, log } = this.#options;
+    const reusePort = config.workers > 1;
+    let plain = port;
+    let secure = tlsPort;
+    for (const ip of config.listenAddresses) {
+      if (config.tcp) {
+        plain = await this.#openStream(ip, plain, null);
+      }
+      const listener = await this.#path.listen({ ip, port: plain, reusePort });
+      plain = listener.port;
+      this.#ports = { udp: plain, tcp: config.tcp ? plain : null, tls: secure };
+      const { receiveBufferBytes } = listener;
+      if (receiveBufferBytes > 0 && receiveBufferBytes < WANTED_BUFFER_BYTES) {
+        log(
+          `socket buffers: ${receiveBufferBytes} bytes granted of ${WANTED_BUFFER_BYTES}; raise net.core.rmem_max`,
+        );
+      }
+      if (secure !== null) {
+        secure = await this.#openStream(ip, secure, this.#certificate);
+      }
+    }
+    this.#ports = { udp: plain, tcp: config.tcp ? plain : null, tls: secure };
+  }
+
+  async #openStream(ip: string, port: number, certificate: Certificate | null): Promise<number> {
+    const { config, counters } = this.#options;
+    const listener = await openStreamListener({
+      ...{ ip, port, certificate, counters },
+      reusePort: config.workers > 1,
+      gate: this.#gate,
+      onControl: (packet, client) => this.takeControl(packet, client),
+      onDisconnected: (client) => this.#engine.disconnected(client),
+    });
+    this.#streams.push(listener);
+    return listener.port;
+  }
+
+  async #closeStreams(): Promise<void> {
+    await Promise.all(this.#streams.splice(0).map((listener) => listener.close()));
+  }
+}
