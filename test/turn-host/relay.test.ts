@@ -28,7 +28,8 @@ let clients: TurnClient[];
 let lines: string[];
 
 beforeEach(async () => {
-  nowMs = Date.now();
+  // On the second, as expiry times are: what is left of a credential does not hang on when the test runs.
+  nowMs = Math.floor(Date.now() / 1000) * 1000;
   clients = [];
   lines = [];
   relay = await startTurnHost(config, { now: () => nowMs, log: (line) => lines.push(line) });
