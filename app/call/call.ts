@@ -9,6 +9,8 @@ import type { Identity } from '../crypto/identity.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
 import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
+import { createChat } from './channels/chat.ts';
+import type { CallFeature } from './channels/link-port.ts';
 import { createRaisedHands } from './channels/raised-hands.ts';
 import { createReactions } from './channels/reactions.ts';
 import type { ConnectionPool } from './connection-pool.ts';
@@ -65,6 +67,8 @@ export function createCall(
   const hands = createRaisedHands(() => ownKey);
   const files = createFiles(scope);
   const reactions = createReactions();
+  const chat = createChat({ scope, nameOf: (key) => mesh?.member(key)?.snapshot().name ?? '' });
+  const features: readonly CallFeature[] = [screens, hands.feature, reactions.feature, files.feature, chat];
 
   /**
    * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
@@ -98,7 +102,9 @@ export function createCall(
       strangers: mesh.strangers(),
       peers,
     });
-    hands.setPresent(new Set(peers.map((peer) => peer.key)));
+    const keys = new Set(peers.map((peer) => peer.key));
+    hands.setPresent(keys);
+    for (const feature of features) feature.present?.(keys);
   }
 
   function end(endCode: EndCode): void {
@@ -147,7 +153,7 @@ export function createCall(
       tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),
-      features: [screens, hands.feature, reactions.feature, files.feature],
+      features,
       changed: refresh,
     });
     mesh = people;
@@ -198,6 +204,7 @@ export function createCall(
     hands: hands.face,
     files: files.face,
     reactions: reactions.face,
+    chat,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {
       const member = mesh?.member(key);

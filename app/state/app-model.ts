@@ -6,6 +6,7 @@ import { type Accessor, batch, createRoot, createSignal, onCleanup } from 'solid
 import type { Call, PreparedCall } from '../call/call-types.ts';
 import type { LocalMedia } from '../call/media/media-types.ts';
 import { type CallStore, createCallStore } from './call-model.ts';
+import { type ChatModel, createChatModel } from './chat-model.ts';
 import { createFilesModel, type FilesModel } from './files-model.ts';
 import { createGesturesModel, type GesturesModel } from './gestures-model.ts';
 import { createMediaModel, type MediaModel } from './media-model.ts';
@@ -66,6 +67,7 @@ export interface CallModel extends CallStore {
   readonly relayOnly: boolean;
   readonly hasPassword: boolean;
   readonly media: MediaModel;
+  readonly chat: ChatModel;
   readonly screen: ScreenModel;
   readonly gestures: GesturesModel;
   readonly files: FilesModel;
@@ -249,6 +251,7 @@ export function createApp(services: Services): AppModel {
       const media = createMediaModel(local, preferences);
       const gestures = createGesturesModel(call, store.notices);
       const files = createFilesModel(call);
+      const chat = createChatModel(call.chat);
       const closeMediaWhenEnded = () => {
         if (call.snapshot().phase === 'ended') local.close();
       };
@@ -278,6 +281,7 @@ export function createApp(services: Services): AppModel {
         relayOnly: choices.relayOnly,
         hasPassword: choices.password !== '',
         media,
+        chat,
         screen: createScreenModel(call.screen),
         gestures,
         files,

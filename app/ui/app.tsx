@@ -15,6 +15,7 @@ import './styles/call.css';
 import './styles/bar.css';
 import './styles/panel.css';
 import './styles/gestures.css';
+import './styles/chat.css';
 import './styles/dialogs.css';
 import './styles/ended.css';
 import './styles/files.css';

@@ -1,8 +1,9 @@
 /** The call: stage, bar, people and dialogs, put together. */
 import ExternalLink from 'lucide-solid/icons/external-link';
+import MessageSquare from 'lucide-solid/icons/message-square';
 import UserPlus from 'lucide-solid/icons/user-plus';
 import Users from 'lucide-solid/icons/users';
-import { createSignal, For, Show } from 'solid-js';
+import { createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import { ABOUT_PATH, type AppModel, type CallModel } from '../state/app-model.ts';
 import {
   Bar,
@@ -17,6 +18,7 @@ import { DropZone } from './drop-zone.tsx';
 import { Ended } from './ended.tsx';
 import { createFileNotices, FileShelf } from './file-shelf.tsx';
 import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
+import { Late } from './late.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { People } from './people.tsx';
@@ -34,14 +36,20 @@ export function CallScreen(props: { app: AppModel; model: CallModel }) {
   );
 }
 
+const loadChat = () => import('./chat.tsx');
+/** The server may be away by the time somebody opens the chat; nothing of a join waits for this. */
+const LOAD_CHAT_AFTER_MS = 4_000;
+const PREVIEW_CHARACTERS = 80;
+
 function Running(props: { app: AppModel; model: CallModel }) {
-  const [panel, setPanel] = createSignal<'none' | 'People'>('none');
+  const [panel, setPanel] = createSignal<'none' | 'Chat' | 'People'>('none');
   const [open, setOpen] = createSignal<'none' | 'invite' | 'more' | 'keys'>('none');
   const closer = (name: 'invite' | 'more' | 'keys') => () => setOpen((old) => (old === name ? 'none' : old));
   const alone = createAlone(props.model);
   createFileNotices(props.model);
   const media = () => props.model.media;
-  const togglePanel = (name: 'People') => setPanel((old) => (old === name ? 'none' : name));
+  const chat = () => props.model.chat;
+  const togglePanel = (name: 'Chat' | 'People') => setPanel((old) => (old === name ? 'none' : name));
   const closePanel = () => {
     const was = panel();
     setPanel('none');
@@ -55,6 +63,21 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { rank: 3, draw: () => <ScreenToggle screen={props.model.screen} /> },
     { rank: 5, draw: () => <ReactButton /> },
     { rank: 2, draw: () => <HandToggle model={props.model.gestures} /> },
+    {
+      rank: 0,
+      draw: () => (
+        <BarButton
+          label="Chat"
+          keys="C"
+          pressed={panel() === 'Chat'}
+          badge={chat().unread()}
+          description={unreadWords(chat().unread())}
+          onClick={() => togglePanel('Chat')}
+        >
+          <MessageSquare aria-hidden="true" />
+        </BarButton>
+      ),
+    },
     {
       rank: 4,
       draw: () => (
@@ -84,6 +107,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { key: 'S', does: 'Share your screen, or stop', run: () => props.model.screen.toggle() },
     { key: 'R', does: 'React', run: toggleReactions },
     { key: 'H', does: 'Raise or lower your hand', run: () => props.model.gestures.toggleHand() },
+    { key: 'C', does: 'Open or close the chat', run: () => togglePanel('Chat') },
     { key: '?', does: 'These shortcuts', run: () => setOpen('keys') },
   ];
   createShortcuts({
@@ -91,6 +115,17 @@ function Running(props: { app: AppModel; model: CallModel }) {
     all: shortcuts,
     microphoneOff: () => !media().source('microphone').wanted,
     talk: (on) => media().setWanted('microphone', on),
+  });
+
+  onMount(() => {
+    const timer = setTimeout(() => void loadChat().catch(() => {}), LOAD_CHAT_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+  chat().onUnread(({ from, privateWith, text }) => {
+    if (!from) return;
+    // A shared screen may be seen by others.
+    const says = privateWith ? 'wrote to you only' : `wrote: ${text.slice(0, PREVIEW_CHARACTERS)}`;
+    props.model.notices.post({ name: from.name, says, about: `chat ${from.key}` });
   });
 
   return (
@@ -106,8 +141,16 @@ function Running(props: { app: AppModel; model: CallModel }) {
         <div class="call-main">
           <Situation model={props.model} alone={alone()} />
           <Stage model={props.model} alone={alone()} />
+          {/* The chat has it too. */}
+          <Show when={panel() !== 'Chat'}>
+            <FileShelf model={props.model.files} />
+          </Show>
         </div>
-        <FileShelf model={props.model.files} />
+        <Show when={panel() === 'Chat'}>
+          <Panel name="Chat" onClose={closePanel}>
+            <Late load={loadChat} props={{ model: props.model }} />
+          </Panel>
+        </Show>
         <Show when={panel() === 'People'}>
           <Panel name="People" onClose={closePanel}>
             <People model={props.model} />
@@ -116,7 +159,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
       </div>
       <Bar layout={layout} onMore={() => setOpen('more')} onLeave={() => props.model.leave()} />
       <ReactionMenu model={props.model.gestures} />
-      <DropZone model={props.model} />
+      <DropZone model={props.model} to={panel() === 'Chat' ? chat().recipient() : null} />
       <Dialog title="More" open={open() === 'more'} onClose={closer('more')}>
         <Show when={layout.underMore().length > 0}>
           <div
@@ -181,4 +224,8 @@ function Running(props: { app: AppModel; model: CallModel }) {
       </Dialog>
     </main>
   );
+}
+
+function unreadWords(unread: number): string | undefined {
+  return unread === 0 ? undefined : unread === 1 ? '1 unread message' : `${unread} unread messages`;
 }

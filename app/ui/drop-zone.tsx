@@ -1,9 +1,12 @@
-/** Files dropped anywhere on a call are offered to everybody in it. Owns the hint that says so. */
+/** Files dropped anywhere on a call are offered to whom the open composer names, else to everybody. Owns the hint that says so. */
 import { createSignal, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
+import type { ChatPerson } from '../state/chat-model.ts';
+import { offerFiles } from './attach-files.tsx';
 import { readDrop } from './dropped-files.ts';
+import { nameOr } from './words.ts';
 
-export function DropZone(props: { model: CallModel }) {
+export function DropZone(props: { model: CallModel; to: ChatPerson | null }) {
   const [over, setOver] = createSignal(false);
   const hasFiles = ({ dataTransfer }: DragEvent) => dataTransfer?.types.includes('Files') ?? false;
   onMount(() => {
@@ -35,12 +38,8 @@ export function DropZone(props: { model: CallModel }) {
         event.preventDefault();
         const { dataTransfer } = event;
         // What was dropped can be had only in this very task.
-        void readDrop(dataTransfer).then((items) => {
-          if (items.length === 0) return;
-          if (props.model.tiles().length === 0)
-            props.model.notices.post({ says: 'Nobody is here to take the file yet.' });
-          else props.model.files.send(items, null);
-        });
+        const to = props.to?.key ?? null;
+        void readDrop(dataTransfer).then((items) => offerFiles(props.model, items, to));
       },
       { signal },
     );
@@ -48,7 +47,16 @@ export function DropZone(props: { model: CallModel }) {
   return (
     <Show when={over()}>
       <div class="drop-hint">
-        <p>Drop to offer it to everyone in this call</p>
+        <p>
+          Drop to offer it to{' '}
+          <Show when={props.to} fallback="everyone in this call">
+            {(person) => (
+              <>
+                <bdi>{nameOr(person().name)}</bdi> only
+              </>
+            )}
+          </Show>
+        </p>
       </div>
     </Show>
   );

@@ -2,7 +2,6 @@
 import { createEffect, lazy, on, onCleanup, onMount, Show, Suspense } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { FilesModel } from '../state/files-model.ts';
-import { AttachFiles } from './attach-files.tsx';
 import { sizeWords } from './file-words.ts';
 
 const Transfers = lazy(() => import('./transfers.tsx'));
@@ -20,7 +19,6 @@ export function FileShelf(props: { model: FilesModel }) {
         <Suspense>
           <Transfers model={props.model} />
         </Suspense>
-        <AttachFiles model={props.model} to={null} />
       </section>
     </Show>
   );

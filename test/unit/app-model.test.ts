@@ -1,6 +1,7 @@
 import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../app/call/call-types.ts';
+import { createChat } from '../../app/call/channels/chat.ts';
 import { createRaisedHands } from '../../app/call/channels/raised-hands.ts';
 import { createReactions } from '../../app/call/channels/reactions.ts';
 import { createFiles } from '../../app/call/files/files.ts';
@@ -127,6 +128,7 @@ function fakeCall() {
     hands: createRaisedHands(() => '').face,
     files: createFiles(new Scope()).face,
     reactions: createReactions().face,
+    chat: createChat({ scope: new Scope(), nameOf: (key) => key }),
     level: () => 0,
     report: () => Promise.resolve(null),
     retry() {},

@@ -17,7 +17,7 @@ import {
   MAX_SIGNAL_BYTES,
   type SignalFrame,
 } from '../../app/wire/signal.ts';
-import { randomOf } from '../fakes/random.ts';
+import { mutate, randomOf } from '../fakes/random.ts';
 
 const SDP = 'v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\n';
 const CANDIDATE: CandidateFrame = {
@@ -56,21 +56,6 @@ const SIGNAL_FRAMES: readonly SignalFrame[] = [
   { kind: 'candidates', generation: 7, candidates: [CANDIDATE, END_OF_CANDIDATES] },
   { kind: 'request-offer', generation: 9 },
 ];
-
-function mutate(bytes: Uint8Array, random: () => number): Uint8Array<ArrayBuffer> {
-  let out = [...bytes];
-  for (let count = 1 + Math.floor(random() * 4); count > 0; count--) {
-    const at = Math.floor(random() * (out.length + 1));
-    const value = Math.floor(random() * 256);
-    const how = Math.floor(random() * 4);
-    if (how === 0) out[Math.min(at, out.length - 1)] = value;
-    else if (how === 1) out.splice(at, 1);
-    else if (how === 2) out.splice(at, 0, value);
-    else out = out.slice(0, at);
-    if (out.length === 0) out = [value];
-  }
-  return Uint8Array.from(out);
-}
 
 function jsonFrame(head: readonly number[], value: unknown): Uint8Array<ArrayBuffer> {
   const text = typeof value === 'string' ? value : JSON.stringify(value);

@@ -34,6 +34,8 @@ export interface CallFeature {
   linkUp(port: LinkPort): void;
   /** A control frame that is not about the link itself. */
   control?(port: LinkPort, frame: FeatureFrame): void;
+  /** Whoever is in the call now, linked or not, after every change: a person not among `keys` has left. */
+  present?(keys: ReadonlySet<string>): void;
 }
 
 /** What a peer may send before its proof was looked at: streams overtake one another (RFC 9260 s2.2). */

@@ -1,0 +1,89 @@
+/** The bar at every width: nothing is lost, nothing is too small, and it makes way only where it can come back. */
+import { expect, it } from 'vitest';
+import type { Person } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const PATIENTLY = { timeout: 20_000 };
+const stage = useStage({ turn: false });
+
+const NAMES = [
+  'Microphone',
+  'Camera',
+  'Share screen',
+  'React',
+  'Raise hand',
+  'Chat',
+  'People',
+  'Invite',
+  'More',
+  'Leave',
+];
+
+const bar = (person: Person) => person.page.getByRole('toolbar', { name: 'Call controls' });
+const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
+const names = (person: Person, selector: string) =>
+  person.page
+    .locator(`${selector} .bar-button`)
+    .evaluateAll((buttons) => buttons.map((each) => each.getAttribute('aria-label') ?? ''));
+
+it('what has no room in the bar is under More by the same name, in the same order', async () => {
+  const alice = await stage.open(stage.invitation(), 'Alice');
+  await alice.join();
+  for (const width of [320, 390, 768, 1280, 1920]) {
+    await alice.page.setViewportSize({ width, height: 700 });
+    await expect
+      .poll(() => bar(alice).evaluate((element) => element.scrollWidth <= element.clientWidth), PATIENTLY)
+      .toBe(true);
+    const shown = await names(alice, '.bar');
+    await button(alice, 'More').click();
+    const rest = await names(alice, '.bar-rest');
+    await alice.page.keyboard.press('Escape');
+    expect(NAMES.filter((name) => shown.includes(name) || rest.includes(name))).toEqual(NAMES);
+    expect(shown.filter((name) => rest.includes(name))).toEqual([]);
+    for (const list of [shown, rest]) {
+      const order = list.filter((name) => NAMES.includes(name));
+      expect(order).toEqual(NAMES.filter((name) => order.includes(name)));
+    }
+    for (const always of ['Microphone', 'Camera', 'Chat', 'More', 'Leave']) expect(shown).toContain(always);
+  }
+});
+
+it('a button under More does what it does in the bar, and gives the focus where it leads', async () => {
+  const alice = await stage.open(stage.invitation(), 'Alice');
+  await alice.join();
+  await alice.page.setViewportSize({ width: 320, height: 640 });
+  await button(alice, 'More').click();
+  await button(alice, 'People').click();
+  const panel = alice.page.getByRole('complementary', { name: 'People' });
+  await panel.waitFor();
+  expect(await panel.evaluate((element) => element.contains(document.activeElement))).toBe(true);
+  await alice.page.keyboard.press('Escape');
+  await panel.waitFor({ state: 'detached' });
+  expect(await button(alice, 'More').evaluate((element) => element === document.activeElement)).toBe(true);
+  await button(alice, 'More').click();
+  await button(alice, 'Invite').click();
+  await alice.page.getByRole('dialog', { name: 'Invite people' }).waitFor();
+});
+
+it('shortcuts are listed under ?, and the arrow keys, Home and End move along the bar', async () => {
+  const alice = await stage.open(stage.invitation(), 'Alice');
+  await alice.join();
+  await alice.page.keyboard.press('?');
+  const dialog = alice.page.getByRole('dialog', { name: 'Shortcuts' });
+  const keys = await dialog.locator('kbd').allTextContents();
+  for (const key of ['M', 'V', 'S', 'R', 'H', 'C', '?', 'Space']) expect(keys).toContain(key);
+  await alice.page.keyboard.press('Escape');
+  await dialog.waitFor({ state: 'hidden' });
+
+  await button(alice, 'Microphone').focus();
+  const focused = () => alice.page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+  await alice.page.keyboard.press('ArrowLeft');
+  expect(await focused()).toBe('Leave');
+  await alice.page.keyboard.press('ArrowRight');
+  expect(await focused()).toBe('Microphone');
+  await alice.page.keyboard.press('End');
+  await alice.page.keyboard.press('ArrowLeft');
+  expect(await focused()).toBe('More');
+  await alice.page.keyboard.press('Home');
+  expect(await focused()).toBe('Microphone');
+});
