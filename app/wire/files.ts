@@ -153,9 +153,14 @@ export function encodeFile(frame: FileFrame): Bytes {
   return bytes;
 }
 
-/** As `encodeFile` does for a chunk, with one copy of its bytes and no second look. */
-export function encodeChunk(handle: number, chunk: number, content: Uint8Array): Bytes {
-  const bytes = new Uint8Array(CHUNK_HEAD_BYTES + content.length);
+/** As `encodeFile` does for a chunk, with one copy of its bytes and no second look; into `buffer`, if one is given. */
+export function encodeChunk(
+  handle: number,
+  chunk: number,
+  content: Uint8Array,
+  buffer = new ArrayBuffer(CHUNK_HEAD_BYTES + content.length),
+): Bytes {
+  const bytes = new Uint8Array(buffer, 0, CHUNK_HEAD_BYTES + content.length);
   writeHead(bytes, KIND.chunk, handle);
   writeUint32(bytes, HEAD_BYTES, chunk);
   bytes.set(content, CHUNK_HEAD_BYTES);

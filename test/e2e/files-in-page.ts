@@ -6,6 +6,9 @@ import { createHash } from 'node:crypto';
 import type { Locator } from 'playwright-core';
 import type { Person } from './harness.ts';
 
+/** What a page makes at a time. */
+const PIECE_BYTES = 4 * 1024 * 1024;
+
 export interface MadeFile {
   readonly name: string;
   readonly sizeBytes: number;
@@ -14,41 +17,43 @@ export interface MadeFile {
   readonly type?: string;
 }
 
-/** Runs in the page: bytes that repeat nowhere, in pieces that the browser keeps outside of the script's heap. */
-async function dropInPage(files: readonly MadeFile[]): Promise<string[]> {
-  const PIECE = 4 * 1024 * 1024;
+/** The bytes of one piece of a made file, from `at` on. Self-contained: pages and tests make the same. */
+export function makePiece(seed: number, at: number, length: number): Uint8Array<ArrayBuffer> {
+  const words = new Uint32Array(Math.ceil(length / 4));
+  let state = (seed * 0x9e3779b9 + at) | 1;
+  for (let index = 0; index < words.length; index += 1) {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    words[index] = state;
+  }
+  return new Uint8Array(words.buffer, 0, length);
+}
+
+/** SHA-256 of a made file, in hexadecimal, worked out apart from any page. */
+export function hashOfMade({ sizeBytes, seed = 1 }: Pick<MadeFile, 'sizeBytes' | 'seed'>): string {
+  const hash = createHash('sha256');
+  for (let at = 0; at < sizeBytes; at += PIECE_BYTES)
+    hash.update(makePiece(seed, at, Math.min(PIECE_BYTES, sizeBytes - at)));
+  return hash.digest('hex');
+}
+
+/** Runs in the page: a file in pieces that the browser keeps outside of the script's heap. */
+function dropInPage(files: readonly MadeFile[], pieceBytes: number, make: typeof makePiece): void {
   const data = new DataTransfer();
-  const hashes: string[] = [];
   for (const { name, sizeBytes, seed = 1, type = 'application/octet-stream' } of files) {
     const parts: Blob[] = [];
-    for (let at = 0; at < sizeBytes; at += PIECE) {
-      const words = new Uint32Array(Math.ceil(Math.min(PIECE, sizeBytes - at) / 4));
-      let state = (seed * 0x9e3779b9 + at) | 1;
-      for (let index = 0; index < words.length; index += 1) {
-        state ^= state << 13;
-        state ^= state >>> 17;
-        state ^= state << 5;
-        words[index] = state;
-      }
-      parts.push(new Blob([new Uint8Array(words.buffer, 0, Math.min(PIECE, sizeBytes - at))]));
-    }
-    const file = new File(parts, name, { type });
-    data.items.add(file);
-    hashes.push(sizeBytes > 64 * 1024 * 1024 ? '' : await hashOf(file));
+    for (let at = 0; at < sizeBytes; at += pieceBytes)
+      parts.push(new Blob([make(seed, at, Math.min(pieceBytes, sizeBytes - at))]));
+    data.items.add(new File(parts, name, { type }));
   }
   for (const kind of ['dragover', 'drop'])
     window.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
-  return hashes;
-
-  async function hashOf(blob: Blob): Promise<string> {
-    const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
-    return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  }
 }
 
-/** Drops made files on the call; resolves to their SHA-256, '' for those too large to hash at once. */
-export function dropFiles(person: Person, ...files: readonly MadeFile[]): Promise<string[]> {
-  return person.page.evaluate(dropInPage, files);
+/** Drops made files on the call. */
+export function dropFiles(person: Person, ...files: readonly MadeFile[]): Promise<void> {
+  return person.page.evaluate(`(${dropInPage})(${JSON.stringify(files)}, ${PIECE_BYTES}, ${makePiece})`);
 }
 
 /** The card of a transfer. */

@@ -195,6 +195,7 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     });
     const { id, sizeBytes, name, type } = source;
     const { root } = prepared;
+    if (how === 'offer') first.offered(session, handle);
     session.post(
       how === 'offer'
         ? { kind: 'offer', handle, id, root, sizeBytes, name, type }

@@ -5,6 +5,7 @@
 import { compareBytes } from '../../crypto/bytes.ts';
 import {
   CHUNK_BYTES,
+  CHUNK_HEAD_BYTES,
   chunkCount,
   encodeChunk,
   encodeFile,
@@ -38,6 +39,8 @@ export interface Outgoing {
   readonly source: Source;
   peerKey(): string;
   state(): TransferState;
+  /** It was offered on this link, under this handle. */
+  offered(session: Session, handle: number): void;
   /** The receiver answered on this link: it has `have` and wants the rest. */
   begin(session: Session, handle: number, have: ChunkSet): void;
   /** False for a count that cannot be. */
@@ -83,6 +86,8 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
   let { peerKey, accepted } = options;
   let outcome: 'done' | EndReason | null = null;
   let run: Run | null = null;
+  /** Where the receiver knows it, answered or not. */
+  let known: Pick<Run, 'session' | 'handle'> | null = null;
   let pausedHere = false;
   let pausedThere = false;
   let problem: TransferSnapshot['problem'] = null;
@@ -107,7 +112,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
   function finish(how: 'done' | EndReason): void {
     if (outcome) return;
     outcome = how;
-    if (run) run.session.forgetOwn(run.handle);
+    known?.session.forgetOwn(known.handle);
     stop();
     options.over();
     changed();
@@ -115,10 +120,10 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
 
   function end(reason: EndReason): void {
     if (outcome) return;
-    if (reason !== 'refused' && run)
-      run.session.post({
+    if (reason !== 'refused' && known)
+      known.session.post({
         kind: 'withdraw',
-        handle: run.handle,
+        handle: known.handle,
         reason: reason === 'here' ? 'person' : 'unreadable',
       });
     finish(reason);
@@ -148,6 +153,8 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
     const { session, handle, have, controller } = current;
     const { signal } = controller;
     const read = createReader(file);
+    // One frame is on its way to the channel at a time, which copies it.
+    const buffer = new ArrayBuffer(CHUNK_HEAD_BYTES + CHUNK_BYTES);
     let page = -1;
     if (!(await session.takeTurn(signal))) return;
     let owed = true;
@@ -167,7 +174,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
           const hashes = pageOf(prepared.chunkHashes, page).slice();
           await session.send(encodeFile({ kind: 'page', handle, page, hashes }), signal);
         }
-        if ((await session.send(encodeChunk(handle, chunk, content), signal)) !== 'sent') return;
+        if ((await session.send(encodeChunk(handle, chunk, content, buffer), signal)) !== 'sent') return;
         current.sent += 1;
         sentBytes += content.length;
       }
@@ -186,6 +193,9 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
     source,
     peerKey: () => peerKey,
     state,
+    offered(session, handle) {
+      known = { session, handle };
+    },
     begin(session, handle, have) {
       const { file, prepared } = source;
       if (outcome || !file || !prepared) return;
@@ -204,6 +214,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
         stored: 0,
         wake: () => {},
       };
+      known = run;
       if (pausedHere) session.post({ kind: 'sending', handle, on: false });
       pump(run, file, prepared).catch(reportError);
       changed();
@@ -230,6 +241,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
       return true;
     },
     linkLost(session) {
+      if (known?.session === session) known = null;
       if (run?.session !== session) return;
       stop();
       changed();
