@@ -113,6 +113,8 @@ export function createMember(options: MemberOptions): Member {
   /** Whether the present link is confirmed, and whether any was since the person appeared: a tile stays meanwhile. */
   let linkConfirmed = false;
   let confirmed = false;
+  /** Why the last link ended: the peer did what no honest peer does. */
+  let refused = false;
   let microphone = false;
   let camera = false;
   let route: Route = 'unknown';
@@ -263,6 +265,7 @@ export function createMember(options: MemberOptions): Member {
             if (!current() || !link) return;
             linkConfirmed = true;
             confirmed = true;
+            refused = false;
             port = { ...link.port, key };
             settlesAtMs = performance.now() + SETTLING_MS;
             apply('connected');
@@ -300,6 +303,7 @@ export function createMember(options: MemberOptions): Member {
           },
           refused() {
             if (!current()) return;
+            refused = true;
             drop();
             if (ids.size > 0) apply('refused');
           },
@@ -398,7 +402,7 @@ export function createMember(options: MemberOptions): Member {
     snapshot: () => ({
       key,
       name: hello.name,
-      state: peerState(recovery, linkConfirmed, confirmed),
+      state: refused ? 'refused' : peerState(recovery, linkConfirmed, confirmed),
       confirmed,
       microphone,
       camera,

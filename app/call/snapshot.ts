@@ -25,8 +25,9 @@ export type EndCode =
  * - `connected`: confirmed and carrying media: has a tile.
  * - `reconnecting`: was connected, the path broke and recovery is under way: keeps its tile.
  * - `unreachable`: recovery or the first attempt failed; retried slowly for as long as the room lists the peer.
+ * - `refused`: sent what no honest page sends, so its link was closed. As slowly retried.
  */
-export type PeerState = 'connecting' | 'connected' | 'reconnecting' | 'unreachable';
+export type PeerState = 'connecting' | 'connected' | 'reconnecting' | 'unreachable' | 'refused';
 
 /** `relayed` when either end of the selected candidate pair is a relay candidate. */
 export type Route = 'unknown' | 'direct' | 'relayed';

@@ -88,6 +88,7 @@ function happened(before: CallSnapshot, after: CallSnapshot): CallEvent[] {
       found.push({ kind: peer.microphone ? 'unmuted' : 'muted', name: peer.name });
     else if (peer.state !== was?.state) {
       if (peer.state === 'unreachable') found.push({ kind: 'unreachable', name: peer.name });
+      if (peer.state === 'refused') found.push({ kind: 'refused', name: peer.name });
       if (peer.state === 'reconnecting') found.push({ kind: 'reconnecting', name: peer.name });
       if (peer.state === 'connected' && was) found.push({ kind: 'reconnected', name: peer.name });
     }

@@ -10,6 +10,7 @@ export interface CallEvent {
     | 'joined'
     | 'left'
     | 'unreachable'
+    | 'refused'
     | 'reconnecting'
     | 'reconnected'
     | 'muted'

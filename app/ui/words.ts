@@ -176,6 +176,8 @@ export function eventWords({ kind, detail = 0 }: CallEvent): string {
       return 'joined';
     case 'left':
       return 'left';
+    case 'refused':
+      return 'was cut off: this page sent what no honest one sends';
     case 'unreachable':
       return 'cannot be reached';
     case 'reconnecting':
@@ -215,6 +217,8 @@ export function peerStateWords(state: PeerState): string {
       return 'here';
     case 'reconnecting':
       return 'reconnecting';
+    case 'refused':
+      return 'cut off: sent what no honest page sends';
     case 'unreachable':
       return 'cannot be reached';
   }

@@ -1,0 +1,217 @@
+/**
+ * A hostile peer: somebody with the link who speaks the wire format and keeps to none of its rules. Mallory joins with the
+ * real client, whose handshake and crypto are good, and then speaks over its channels by hand.
+ */
+import type { CDPSession } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { encodeChunk, encodeFile, type FileFrame } from '../../app/wire/files.ts';
+import { press, says } from './files-in-page.ts';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage({ turn: false });
+const MIB = 1024 * 1024;
+/** What a page under attack may hold more than before. */
+const MOST_GROWTH_BYTES = 48 * MIB;
+
+declare global {
+  interface Window {
+    parleyChannels?: RTCDataChannel[];
+    /** Set by whatever of a peer's text should run as script. */
+    parleyHacked?: boolean;
+  }
+}
+
+/** Runs in the page before its scripts: keeps the channels at hand. */
+function keepChannels(): void {
+  const channels: RTCDataChannel[] = [];
+  window.parleyChannels = channels;
+  const native = RTCPeerConnection.prototype.createDataChannel;
+  RTCPeerConnection.prototype.createDataChannel = function (...args) {
+    const channel = native.apply(this, args);
+    channels.push(channel);
+    return channel;
+  };
+}
+
+interface Orders {
+  readonly label: string;
+  readonly frames: readonly string[];
+  /** How often all of them are sent, one after the other. */
+  readonly times: number;
+}
+
+/** Runs in the page: sends until all is sent or nobody listens; resolves to how many frames left. */
+async function attack({ label, frames, times }: Orders): Promise<number> {
+  const bytes = frames.map((text) => Uint8Array.from(atob(text), (character) => character.charCodeAt(0)));
+  const channels = (window.parleyChannels ?? []).filter(
+    (channel) => channel.label === label && channel.readyState === 'open',
+  );
+  let sent = 0;
+  for (let time = 0; time < times; time += 1) {
+    for (const channel of channels)
+      for (const frame of bytes) {
+        while (channel.bufferedAmount > 4 * 1024 * 1024 && channel.readyState === 'open')
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        if (channel.readyState !== 'open') return sent;
+        channel.send(frame);
+        sent += 1;
+      }
+  }
+  return sent;
+}
+
+const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+
+/** Everybody who is linked to Mallory is a victim of every order. */
+function order(mallory: Person, frames: readonly Uint8Array[], times = 1, label = 'files'): Promise<number> {
+  return mallory.page.evaluate(attack, { label, frames: frames.map(base64), times });
+}
+
+const bytesOf = (length: number, value: number) => new Uint8Array(length).fill(value);
+
+function offer(handle: number, changes: Partial<Extract<FileFrame, { kind: 'offer' }>> = {}): Uint8Array {
+  return encodeFile({
+    kind: 'offer',
+    handle,
+    id: Uint8Array.from({ length: 16 }, (_, index) => (index < 4 ? handle >> (8 * index) : 1)),
+    root: bytesOf(32, 9),
+    sizeBytes: 100_000,
+    name: `file ${handle}.bin`,
+    type: '',
+    ...changes,
+  });
+}
+
+/** An offer whose name the encoder would have cleaned. */
+function rawOffer(handle: number, name: string): Uint8Array {
+  const bare = offer(handle, { name: 'x' });
+  const text = new TextEncoder().encode(name);
+  const nameAt = 6 + 16 + 32 + 8;
+  return Uint8Array.from([...bare.subarray(0, nameAt), text.length, ...text]);
+}
+
+async function heapOf(session: CDPSession): Promise<number> {
+  await session.send('HeapProfiler.collectGarbage');
+  const usage = (await session.send('Runtime.getHeapUsage')) as {
+    usedSize: number;
+    backingStorageSize?: number;
+  };
+  return usage.usedSize + (usage.backingStorageSize ?? 0);
+}
+
+const cards = (person: Person) => person.page.getByRole('article');
+
+it('names, lengths, hashes and orders that lie are shown as text, thrown away, or cost their sender the link', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join();
+  const mallory = await stage.open(url, 'Mallory', { init: keepChannels });
+  await mallory.join();
+  await waitForMedia([alice, mallory], 1);
+
+  await order(mallory, [
+    rawOffer(1, '<img src=x onerror="parleyHacked=true">'),
+    rawOffer(2, 'gpj.\u202Eexe.\u2066photo'),
+    rawOffer(3, '../../.ssh/authorized_keys'),
+    rawOffer(4, '\u0000'.repeat(200)),
+  ]);
+  await expect.poll(() => cards(alice).count()).toBe(4);
+  const shown = await alice.page.locator('.transfer-name').allTextContents();
+  expect(shown).toEqual([
+    '_img src=x onerror=_parleyHacked=true__',
+    'gpj.exe.photo',
+    '_.._.ssh_authorized_keys',
+    'file',
+  ]);
+  expect(await alice.page.locator('.file-shelf img, .notices img').count()).toBe(0);
+
+  // An outline that is not what the root commits to.
+  await order(mallory, [offer(5)]);
+  await press(alice, 'file 5.bin', 'Accept');
+  await alice.page.waitForTimeout(500);
+  await order(mallory, [encodeFile({ kind: 'outline', handle: 5, hashes: bytesOf(32, 1) })]);
+  await says(alice, 'file 5.bin', 'It was not what had been offered, and was thrown away');
+  // A size that is another than that of what comes, and chunks before their hashes.
+  await order(mallory, [offer(6, { sizeBytes: 1000 })]);
+  await press(alice, 'file 6.bin', 'Accept');
+  await alice.page.waitForTimeout(500);
+  await order(mallory, [
+    encodeChunk(6, 0, bytesOf(1001, 1)),
+    encodeChunk(6, 1, bytesOf(1000, 1)),
+    encodeFile({ kind: 'page', handle: 6, page: 0, hashes: bytesOf(32, 1) }),
+    encodeChunk(6, 0, bytesOf(1000, 1)),
+  ]);
+  await says(alice, 'file 6.bin', 'It was not what had been offered, and was thrown away');
+  // So far it may all have been an accident.
+  await waitForMedia([alice, mallory], 1);
+  await order(mallory, [Uint8Array.of(1, 99, 0, 0, 0, 0)], 25);
+  await alice.tile('Mallory').waitFor({ state: 'detached' });
+  await alice.page.getByRole('button', { name: 'People', exact: true }).click();
+  await alice.page.getByText('cut off: sent what no honest page sends').waitFor();
+  expect(await alice.page.evaluate(() => window.parleyHacked)).toBeUndefined();
+  expect(alice.problems).toEqual([]);
+});
+
+/** What a flood consists of, repeated; each is more than any page may send. */
+const FLOODS: readonly (readonly [
+  what: string,
+  label: string,
+  frames: readonly Uint8Array[],
+  times: number,
+])[] = [
+  ['a million chunks nobody asked for', 'files', [encodeChunk(7, 0, bytesOf(63 * 1024, 1))], 1_000_000],
+  ['frames above every cap', 'files', [bytesOf(256 * 1024, 1)], 100_000],
+  ['ten thousand offers', 'files', Array.from({ length: 100 }, (_, index) => offer(index + 1)), 100],
+  [
+    'questions for files of every id',
+    'files',
+    Array.from({ length: 2000 }, (_, index) =>
+      encodeFile({ kind: 'seek', handle: index + 1, id: bytesOf(16, index), root: bytesOf(32, index) }),
+    ),
+    5,
+  ],
+  [
+    'answers to what was never offered',
+    'files',
+    [
+      encodeFile({ kind: 'accept', handle: 1 }),
+      encodeFile({ kind: 'stored', handle: 1, count: 9 }),
+      encodeFile({ kind: 'done', handle: 1, root: bytesOf(32, 3) }),
+    ],
+    10_000,
+  ],
+];
+
+it('a flood of any kind ends with the link of its sender; memory stays bounded and the others talk on', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join();
+  const bob = await stage.open(url, 'Bob');
+  await bob.join();
+  let mallory = await stage.open(url, 'Mallory', { init: keepChannels });
+  await mallory.join();
+  await waitForMedia([alice, bob, mallory], 2);
+  const session = await alice.context.newCDPSession(alice.page);
+  const before = await heapOf(session);
+  const told: string[] = [];
+  for (const [what, label, frames, times] of FLOODS) {
+    const sent = await order(mallory, frames, times, label);
+    await alice.tile('Mallory').waitFor({ state: 'detached' });
+    const grown = (await heapOf(session)) - before;
+    told.push(`${what}: cut off after ${sent} frames, heap ${(grown / MIB).toFixed(1)} MiB more`);
+    // Small frames fit into buffers on their way before anybody can object.
+    if (times * (frames[0]?.length ?? 0) > 1024 * MIB) expect(sent, what).toBeLessThan(times);
+    expect(grown, what).toBeLessThan(MOST_GROWTH_BYTES);
+    expect(await cards(alice).count()).toBeLessThanOrEqual(64);
+    await mallory.close();
+    mallory = await stage.open(url, 'Mallory', { init: keepChannels });
+    await mallory.join();
+    await alice.tile('Mallory').waitFor();
+    await bob.tile('Mallory').waitFor();
+  }
+  console.info(told.join('\n'));
+  await mallory.close();
+  await waitForMedia([alice, bob], 1);
+  expect([...alice.problems, ...bob.problems]).toEqual([]);
+}, 240_000);

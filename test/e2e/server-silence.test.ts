@@ -1,0 +1,71 @@
+/**
+ * What people do in a call passes between their browsers: while they do all of it, no byte passes the WebSocket and nothing
+ * is asked of the server. Whoever adds a feature adds its use to USES.
+ */
+import { expect, it } from 'vitest';
+import { messageBytes, watchSockets } from '../bench/socket-traffic.ts';
+import { dropFiles, press, says } from './files-in-page.ts';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+type Use = (alice: Person, bob: Person) => Promise<void>;
+
+const button = (person: Person, name: string) =>
+  person.page.getByRole('toolbar', { name: 'Call controls' }).getByRole('button', { name, exact: true });
+
+const USES: readonly (readonly [what: string, use: Use])[] = [
+  [
+    'a file',
+    async (alice, bob) => {
+      await dropFiles(alice, { name: 'quiet.bin', sizeBytes: 3_000_000 });
+      await press(bob, 'quiet.bin', 'Accept');
+      await says(alice, 'quiet.bin', 'Bob has all of it');
+    },
+  ],
+  [
+    'a raised hand',
+    async (alice, bob) => {
+      await button(alice, 'Raise hand').click();
+      await bob.tile('Alice').locator('.hand-mark').waitFor();
+      await button(alice, 'Raise hand').click();
+    },
+  ],
+  [
+    'muting',
+    async (alice, bob) => {
+      await button(alice, 'Microphone').click();
+      await bob.tile('Alice, muted').waitFor();
+      await button(alice, 'Microphone').click();
+    },
+  ],
+];
+
+/** What is loaded soon after joining is loaded by then. */
+const LOADED_MS = 9_000;
+
+it('nothing passes the server while files, hands and all the rest are used', async () => {
+  const url = stage.invitation();
+  const people: Person[] = [];
+  for (const name of ['Alice', 'Bob']) people.push(await stage.open(url, name));
+  const [alice, bob] = people as [Person, Person];
+  const traffic = await Promise.all(people.map(({ page }) => watchSockets(page)));
+  for (const person of people) await person.join();
+  await waitForMedia(people, 1);
+  await new Promise((resolve) => setTimeout(resolve, LOADED_MS));
+  const bytes = () => traffic.map(messageBytes);
+  const before = bytes();
+  for (const joined of before) expect(joined).toBeGreaterThan(0);
+  const requests = people.map((person) => person.requests.length);
+  for (const [what, use] of USES) {
+    await use(alice, bob);
+    expect(bytes(), `bytes on the WebSockets after ${what}`).toEqual(before);
+    expect(
+      people.map((person, index) =>
+        person.requests.slice(requests[index]).filter((asked) => !asked.startsWith('blob:')),
+      ),
+      `asked of the server after ${what}`,
+    ).toEqual([[], []]);
+  }
+});
