@@ -99,6 +99,8 @@ const MAX_GENERATION_STEP = 1_000;
 /** New peer connections a peer can make us open: a few at once, then one in so many milliseconds. */
 const OPEN_BURST = 4;
 const OPEN_INTERVAL_MS = 3_000;
+/** Who was refused is not listened to for so long, unless this side tries again first. */
+const REFUSED_MS = 60_000;
 
 export function createMember(options: MemberOptions): Member {
   const { key, hello, pair, offersFirst, context } = options;
@@ -115,6 +117,7 @@ export function createMember(options: MemberOptions): Member {
   let confirmed = false;
   /** Why the last link ended: the peer did what no honest peer does. */
   let refused = false;
+  let deafUntilMs = 0;
   let microphone = false;
   let camera = false;
   let route: Route = 'unknown';
@@ -217,6 +220,7 @@ export function createMember(options: MemberOptions): Member {
   }
 
   function rebuild(): void {
+    deafUntilMs = 0;
     // Without the room a new connection cannot be introduced, and closing the old one would end what may still heal.
     if (link && linkConfirmed && !context.canSignal()) link.restartIce();
     else if (offersFirst) open(generation + 1);
@@ -304,6 +308,7 @@ export function createMember(options: MemberOptions): Member {
           refused() {
             if (!current()) return;
             refused = true;
+            deafUntilMs = performance.now() + REFUSED_MS;
             drop();
             if (ids.size > 0) apply('refused');
           },
@@ -371,6 +376,7 @@ export function createMember(options: MemberOptions): Member {
       }
       if (context.scope.signal.aborted) return;
       provenId = from;
+      if (performance.now() < deafUntilMs) return;
       if (frame.kind === 'request-offer') {
         answerRequest(frame.generation);
         return;
