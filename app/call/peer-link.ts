@@ -8,7 +8,8 @@ import { createGate, type FeatureFrame, type LinkPort } from './channels/link-po
 import { codecsFor } from './codecs.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
-import type { ScreenMode, ScreenTracks } from './media/screen-types.ts';
+import { createScreenSender, type ScreenSender } from './media/screen-sender.ts';
+import type { ScreenTracks } from './media/screen-types.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
 import type { Scope } from './scope.ts';
 import type { PeerStreams, Route } from './snapshot.ts';
@@ -93,11 +94,6 @@ const MICROPHONE = 0;
 const CAMERA = 1;
 const SCREEN = 2;
 const SCREEN_AUDIO = 3;
-/** What may be spent on a screen, and what is kept when the path does not carry it all. */
-const SCREEN_ENCODING = {
-  text: { maxBitrate: 2_500_000, maxFramerate: 15, keeps: 'maintain-resolution' },
-  motion: { maxBitrate: 4_000_000, maxFramerate: 30, keeps: 'maintain-framerate' },
-} as const;
 /** Asking the browser about a link stops its threads for a moment; nothing is asked while first frames are due. */
 const CALM_MS = 2_000;
 /**
@@ -115,8 +111,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const main = new MediaStream();
   const screen = new MediaStream();
   let tracks = options.tracks;
-  let screenMode: ScreenMode | null = null;
-  let tuning: Promise<void> = Promise.resolve();
+  let screenSender: ScreenSender | null = null;
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
   let ended = false;
@@ -187,6 +182,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       signal,
       once: true,
     });
+    const [screenVideo, screenAudio] = [list[SCREEN]?.sender, list[SCREEN_AUDIO]?.sender];
+    if (screenVideo && screenAudio) screenSender = createScreenSender(screenVideo, screenAudio, signal);
     scalePicture(FIRST_PICTURE_SCALE);
     applyTracks();
   }
@@ -203,26 +200,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   function applyTracks(): void {
     replace(MICROPHONE, tracks.microphone);
     replace(CAMERA, tracks.camera);
-    if (tracks.screen) tuneScreen(tracks.screen.mode);
-    replace(SCREEN, tracks.screen?.video ?? null);
-    replace(SCREEN_AUDIO, tracks.screen?.audio ?? null);
-  }
-
-  function tuneScreen(mode: ScreenMode): void {
-    const sender = transceivers[SCREEN]?.sender;
-    if (!sender || ended || mode === screenMode) return;
-    screenMode = mode;
-    const { keeps, ...limits } = SCREEN_ENCODING[mode];
-    // One after another: parameters read before an earlier change took effect are refused (webrtc-pc s5.2).
-    tuning = tuning
-      .then(() => {
-        const parameters = sender.getParameters();
-        parameters.degradationPreference = keeps;
-        for (const encoding of parameters.encodings) Object.assign(encoding, limits);
-        return sender.setParameters(parameters);
-      })
-      // A browser that lacks one of these: the picture goes as the browser would have it.
-      .catch(() => undefined);
+    screenSender?.send(tracks.screen);
   }
 
   function replace(index: number, track: MediaStreamTrack | null): void {

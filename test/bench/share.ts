@@ -19,7 +19,7 @@ import {
 import { alternate } from './rounds.ts';
 
 const CAPTURE: Capture = { width: 640, height: 480, frameRate: 30 };
-const ROUNDS = 9;
+const ROUNDS = 7;
 /** Bandwidth estimation has found a level by then, and full size is sent. */
 const SETTLE_MS = 5_000;
 

@@ -27,11 +27,15 @@ interface CaptureTrack extends MediaStreamTrack {
   getCaptureHandle?(): { readonly handle?: string } | null;
 }
 
+/** A capture begins without limits: at 15 frames a second its first one comes tens of milliseconds later. */
+const BEGIN_FRAME_RATE = 30;
+const BEGIN_MS = 2_000;
+
 const OFF: OwnScreen = { state: 'off', problem: null };
 
 /**
- * The most that is captured. Letters need every pixel and few frames; movement needs frames, and its blurred edges nobody
- * sees. A screen larger than this is scaled by the browser, which keeps its shape.
+ * The most that is captured for long. Letters need every pixel and few frames; movement needs frames, and its blurred edges
+ * nobody sees. A screen larger than this is scaled by the browser, which keeps its shape.
  */
 const LIMITS: Record<ScreenMode, { width: number; height: number; frameRate: number }> = {
   text: { width: 2560, height: 1600, frameRate: 15 },
@@ -55,9 +59,17 @@ export function screenProblemOf(error: unknown): ScreenProblem {
   }
 }
 
-export function screenConstraints(mode: ScreenMode): MediaTrackConstraints {
+/** What to ask of a track that captures `now` pixels; sizes only where they are too large, since browsers also enlarge. */
+export function screenConstraints(
+  mode: ScreenMode,
+  now: { readonly width?: number; readonly height?: number },
+): MediaTrackConstraints {
   const { width, height, frameRate } = LIMITS[mode];
-  return { width: { max: width }, height: { max: height }, frameRate: { max: frameRate } };
+  const tooLarge = (now.width ?? 0) > width || (now.height ?? 0) > height;
+  return {
+    frameRate: { max: frameRate },
+    ...(tooLarge ? { width: { max: width }, height: { max: height } } : {}),
+  };
 }
 
 /** Contacts nobody, and asks for nothing before `start`. */
@@ -70,6 +82,7 @@ export function createScreenSource(): ScreenSource {
   let request: object | null = null;
   let live: ScreenTracks | null = null;
   let closed = false;
+  let limitTimer: ReturnType<typeof setTimeout> | undefined;
 
   /** Marks this page, so that a capture of it is recognised as such. */
   function markPage(): void {
@@ -96,6 +109,7 @@ export function createScreenSource(): ScreenSource {
   }
 
   function stop(): void {
+    clearTimeout(limitTimer);
     request = null;
     live?.video.stop();
     live?.audio?.stop();
@@ -125,7 +139,13 @@ export function createScreenSource(): ScreenSource {
     for (const event of ['mute', 'unmute', 'configurationchange', 'capturehandlechange']) {
       video.addEventListener(event, () => live?.video === video && publish());
     }
+    limitTimer = setTimeout(limit, BEGIN_MS);
     publish();
+  }
+
+  function limit(): void {
+    // A browser that cannot scale what it captures sends it as it is.
+    live?.video.applyConstraints(screenConstraints(mode, live.video.getSettings())).catch(() => undefined);
   }
 
   function hint(video: MediaStreamTrack): void {
@@ -135,7 +155,7 @@ export function createScreenSource(): ScreenSource {
 
   async function choose(md: MediaDevices, own: object): Promise<void> {
     const options: CaptureOptions = {
-      video: screenConstraints(mode),
+      video: { frameRate: { max: BEGIN_FRAME_RATE } },
       // The call itself is heard by the others already; a computer's sound is no voice to be cleaned.
       audio: {
         ...{ restrictOwnAudio: true },
@@ -183,8 +203,7 @@ export function createScreenSource(): ScreenSource {
       if (!live) return;
       live = { ...live, mode };
       hint(live.video);
-      // A browser that cannot scale what it captures sends it as it is.
-      live.video.applyConstraints(screenConstraints(mode)).catch(() => undefined);
+      limit();
       publish();
     },
     dismiss() {
