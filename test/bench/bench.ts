@@ -10,6 +10,7 @@ import { startParley } from '../../scripts/lib/start-parley.ts';
 import { launchBrowser } from '../e2e/harness.ts';
 import { measureCpu } from './cpu.ts';
 import { type Figure, formatFigures, type SectionResult } from './figures.ts';
+import { measureFiles } from './files.ts';
 import { measureJoin } from './join.ts';
 import { measureRoom } from './room.ts';
 import { measureShare } from './share.ts';
@@ -37,6 +38,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['signalling', inBrowser(measureSignalling)],
   ['idle', inBrowser(measureIdle)],
   ['share', inBrowser(measureShare)],
+  ['files', inBrowser(measureFiles)],
   ['weight', inBrowser(measureWeight)],
   ['room', () => measureRoom()],
   ['cpu', measureCpu],

@@ -3,8 +3,14 @@
  * received. Knows the screens by their accessible names.
  */
 import { createHash } from 'node:crypto';
-import type { Locator } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import type { Person } from './harness.ts';
+
+declare global {
+  interface Window {
+    parleyDrop?: () => void;
+  }
+}
 
 /** What a page makes at a time. */
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -38,8 +44,8 @@ export function hashOfMade({ sizeBytes, seed = 1 }: Pick<MadeFile, 'sizeBytes' |
   return hash.digest('hex');
 }
 
-/** Runs in the page: a file in pieces that the browser keeps outside of the script's heap. */
-function dropInPage(files: readonly MadeFile[], pieceBytes: number, make: typeof makePiece): void {
+/** Runs in the page: files in pieces that the browser keeps outside of the script's heap. */
+function makeInPage(files: readonly MadeFile[], pieceBytes: number, make: typeof makePiece): void {
   const data = new DataTransfer();
   for (const { name, sizeBytes, seed = 1, type = 'application/octet-stream' } of files) {
     const parts: Blob[] = [];
@@ -47,13 +53,21 @@ function dropInPage(files: readonly MadeFile[], pieceBytes: number, make: typeof
       parts.push(new Blob([make(seed, at, Math.min(pieceBytes, sizeBytes - at))]));
     data.items.add(new File(parts, name, { type }));
   }
-  for (const kind of ['dragover', 'drop'])
-    window.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  window.parleyDrop = () => {
+    for (const kind of ['dragover', 'drop'])
+      window.dispatchEvent(new DragEvent(kind, { dataTransfer: data, bubbles: true, cancelable: true }));
+  };
+}
+
+/** Makes files in the page, to be dropped on the call by `parleyDrop`. */
+export function makeFile(page: Page, ...files: readonly MadeFile[]): Promise<void> {
+  return page.evaluate(`(${makeInPage})(${JSON.stringify(files)}, ${PIECE_BYTES}, ${makePiece})`);
 }
 
 /** Drops made files on the call. */
-export function dropFiles(person: Person, ...files: readonly MadeFile[]): Promise<void> {
-  return person.page.evaluate(`(${dropInPage})(${JSON.stringify(files)}, ${PIECE_BYTES}, ${makePiece})`);
+export async function dropFiles(person: Person, ...files: readonly MadeFile[]): Promise<void> {
+  await makeFile(person.page, ...files);
+  await person.page.evaluate(() => window.parleyDrop?.());
 }
 
 /** The card of a transfer. */
