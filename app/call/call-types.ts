@@ -2,6 +2,7 @@
  * The engine's face: what `state/` and `app/main.tsx` use of it. Owns no behaviour.
  */
 import type { Chat } from './channels/chat.ts';
+import type { Pointers } from './channels/pointers.ts';
 import type { RaisedHands } from './channels/raised-hands.ts';
 import type { Reactions } from './channels/reactions.ts';
 import type { Files } from './files/files-types.ts';
@@ -29,6 +30,7 @@ export interface Call extends Observable<CallSnapshot> {
   readonly reactions: Reactions;
   readonly files: Files;
   readonly chat: Chat;
+  readonly pointers: Pointers;
   /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
   level(peerKey: string): number;
   /** What the browser measured on the link to a peer; null for an unknown key. */

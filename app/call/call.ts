@@ -11,6 +11,7 @@ import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
 import { createChat } from './channels/chat.ts';
 import type { CallFeature } from './channels/link-port.ts';
+import { createPointers } from './channels/pointers.ts';
 import { createRaisedHands } from './channels/raised-hands.ts';
 import { createReactions } from './channels/reactions.ts';
 import type { ConnectionPool } from './connection-pool.ts';
@@ -68,7 +69,16 @@ export function createCall(
   const files = createFiles(scope);
   const reactions = createReactions();
   const chat = createChat({ scope, nameOf: (key) => mesh?.member(key)?.snapshot().name ?? '' });
-  const features: readonly CallFeature[] = [screens, hands.feature, reactions.feature, files.feature, chat];
+  const pointers = createPointers(() => ownKey);
+  scope.onClose(() => pointers.close());
+  const features: readonly CallFeature[] = [
+    screens,
+    hands.feature,
+    reactions.feature,
+    pointers.feature,
+    files.feature,
+    chat,
+  ];
 
   /**
    * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
@@ -103,7 +113,6 @@ export function createCall(
       peers,
     });
     const keys = new Set(peers.map((peer) => peer.key));
-    hands.setPresent(keys);
     for (const feature of features) feature.present?.(keys);
   }
 
@@ -205,6 +214,7 @@ export function createCall(
     files: files.face,
     reactions: reactions.face,
     chat,
+    pointers: pointers.face,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
     async report(key) {
       const member = mesh?.member(key);

@@ -10,6 +10,7 @@ import { type ChatModel, createChatModel } from './chat-model.ts';
 import { createFilesModel, type FilesModel } from './files-model.ts';
 import { createGesturesModel, type GesturesModel } from './gestures-model.ts';
 import { createMediaModel, type MediaModel } from './media-model.ts';
+import { createPointerModel, type PointerModel } from './pointer-model.ts';
 import { createPreferences, type PreferenceStore } from './preferences.ts';
 import { createScreenModel, type ScreenModel } from './screen-model.ts';
 import { ABOUT_PATH, type Invitation, type LinkErrorCode, type Services } from './services.ts';
@@ -71,6 +72,7 @@ export interface CallModel extends CallStore {
   readonly screen: ScreenModel;
   readonly gestures: GesturesModel;
   readonly files: FilesModel;
+  readonly pointer: PointerModel;
   /** Loudness of a peer now, 0 to 1. Not reactive. */
   level(peerKey: string): number;
   retry(): void;
@@ -249,6 +251,7 @@ export function createApp(services: Services): AppModel {
     return createRoot((dispose) => {
       const store = createCallStore(call);
       const media = createMediaModel(local, preferences);
+      const screen = createScreenModel(call.screen);
       const gestures = createGesturesModel(call, store.notices);
       const files = createFilesModel(call);
       const chat = createChatModel(call.chat);
@@ -282,7 +285,8 @@ export function createApp(services: Services): AppModel {
         hasPassword: choices.password !== '',
         media,
         chat,
-        screen: createScreenModel(call.screen),
+        screen,
+        pointer: createPointerModel(call, store, screen),
         gestures,
         files,
         level: (key) => call.level(key),

@@ -23,7 +23,11 @@ export interface CallEvent {
     | 'hand-lowered'
     | 'own-hand-raised'
     | 'own-too-fast'
-    | 'reacted';
+    | 'reacted'
+    | 'pointers-off'
+    | 'pointers-on'
+    | 'own-pointing'
+    | 'own-nothing-to-point-at';
   readonly name: string;
   /** The place in the queue of a raised hand, the number of a reaction. */
   readonly detail?: number;

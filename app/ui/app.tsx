@@ -16,6 +16,7 @@ import './styles/bar.css';
 import './styles/panel.css';
 import './styles/gestures.css';
 import './styles/chat.css';
+import './styles/pointer.css';
 import './styles/dialogs.css';
 import './styles/ended.css';
 import './styles/files.css';

@@ -22,6 +22,7 @@ import { Late } from './late.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { People } from './people.tsx';
+import { PointerSlot, PointerToggle } from './pointer-tools.tsx';
 import { ScreenToggle } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
 import { createShortcuts, type Shortcut } from './shortcuts.ts';
@@ -61,6 +62,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="microphone" /> },
     { rank: 0, draw: () => <SourceToggle model={props.model} kind="camera" /> },
     { rank: 3, draw: () => <ScreenToggle screen={props.model.screen} /> },
+    { rank: 7, draw: () => <PointerToggle model={props.model.pointer} /> },
     { rank: 5, draw: () => <ReactButton /> },
     { rank: 2, draw: () => <HandToggle model={props.model.gestures} /> },
     {
@@ -105,6 +107,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
     { key: 'M', does: 'Microphone on or off', run: () => media().toggle('microphone') },
     { key: 'V', does: 'Camera on or off', run: () => media().toggle('camera') },
     { key: 'S', does: 'Share your screen, or stop', run: () => props.model.screen.toggle() },
+    { key: 'P', does: 'Point at a shared screen, or stop', run: () => props.model.pointer.toggle() },
     { key: 'R', does: 'React', run: toggleReactions },
     { key: 'H', does: 'Raise or lower your hand', run: () => props.model.gestures.toggleHand() },
     { key: 'C', does: 'Open or close the chat', run: () => togglePanel('Chat') },
@@ -140,7 +143,11 @@ function Running(props: { app: AppModel; model: CallModel }) {
       <div class="call-body">
         <div class="call-main">
           <Situation model={props.model} alone={alone()} />
-          <Stage model={props.model} alone={alone()} />
+          <Stage
+            model={props.model}
+            alone={alone()}
+            overlay={(surface) => <PointerSlot model={props.model.pointer} surface={surface} />}
+          />
           {/* The chat has it too. */}
           <Show when={panel() !== 'Chat'}>
             <FileShelf model={props.model.files} />

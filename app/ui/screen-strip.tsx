@@ -28,7 +28,11 @@ export function ScreenToggle(props: { screen: ScreenModel }) {
   );
 }
 
-export function ScreenStrip(props: { screen: ScreenModel }) {
+export function ScreenStrip(props: {
+  screen: ScreenModel;
+  /** What else there is to do while sharing. */
+  children?: JSX.Element;
+}) {
   const problem = () => {
     const code = props.screen.problem();
     return code && screenProblemWords(code);
@@ -60,13 +64,17 @@ export function ScreenStrip(props: { screen: ScreenModel }) {
         )}
       </Show>
       <Show when={props.screen.sharing()}>
-        {(sharing) => <Sharing screen={props.screen} sharing={sharing()} />}
+        {(sharing) => (
+          <Sharing screen={props.screen} sharing={sharing()}>
+            {props.children}
+          </Sharing>
+        )}
       </Show>
     </>
   );
 }
 
-function Sharing(props: { screen: ScreenModel; sharing: SharingView }): JSX.Element {
+function Sharing(props: { screen: ScreenModel; sharing: SharingView; children: JSX.Element }): JSX.Element {
   return (
     <div class="strip sharing" data-tone={props.sharing.ownTab ? 'warn' : undefined}>
       <p role="status">{sharingWords(props.sharing)}</p>
@@ -76,6 +84,7 @@ function Sharing(props: { screen: ScreenModel; sharing: SharingView }): JSX.Elem
           checked={props.sharing.mode === 'motion'}
           onChange={(on) => props.screen.setMode(on ? 'motion' : 'text')}
         />
+        {props.children}
         <button type="button" class="quiet" onClick={() => props.screen.stop()}>
           Stop sharing
         </button>

@@ -12,6 +12,7 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
+import { SharerTools } from './pointer-tools.tsx';
 import { ScreenStrip } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
 import { eventWords, nameOr, sourceWords } from './words.ts';
@@ -82,7 +83,9 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
     <div class="situation">
       <SourceStrip model={props.model} kind="microphone" />
       <SourceStrip model={props.model} kind="camera" />
-      <ScreenStrip screen={props.model.screen} />
+      <ScreenStrip screen={props.model.screen}>
+        <SharerTools model={props.model.pointer} screen={props.model.screen} />
+      </ScreenStrip>
       <Choose>
         <Match when={view().phase === 'joining' && view().server === 'away'}>
           <Card title={title()} tone="warn">

@@ -204,6 +204,14 @@ export function eventWords({ kind, detail = 0 }: CallEvent): string {
       return `Your hand is up, number ${detail} in the queue.`;
     case 'own-too-fast':
       return 'Too many at once: that was not sent. Try again in a moment.';
+    case 'pointers-off':
+      return 'switched pointers off';
+    case 'pointers-on':
+      return 'lets you point again';
+    case 'own-pointing':
+      return 'Pointer on: press and drag to draw.';
+    case 'own-nothing-to-point-at':
+      return 'Nobody shares a screen to point at.';
     case 'reacted':
       return `reacted: ${REACTIONS[detail]?.name ?? ''}`;
   }

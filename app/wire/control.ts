@@ -14,6 +14,7 @@
  * | 6    | `screen-state`| 1 byte: bit 0 sharing, bit 1 with sound, bit 2 held, the rest zero |
  * | 7    | `hand`        | 4 bytes, big-endian: stamp of the raised hand, 0 when it is down  |
  * | 8    | `reaction`    | 1 byte: its number in the list below                              |
+ * | 9    | `pointer-policy` | 1 byte: 1 when others may point at the own screen, else 0       |
  *
  * Reactions: 0 thumbs up, 1 heart, 2 laughter, 3 surprise, 4 applause, 5 party. What a peer types never stands for one.
  *
@@ -43,6 +44,7 @@ const KIND = {
   screenState: 6,
   hand: 7,
   reaction: 8,
+  pointerPolicy: 9,
 } as const;
 
 export type ControlFrame =
@@ -68,7 +70,9 @@ export type ControlFrame =
   /** 0 to MAX_HAND_STAMP; 0 says that the hand is down. */
   | { readonly kind: 'hand'; readonly stamp: number }
   /** 0 to REACTION_COUNT - 1. */
-  | { readonly kind: 'reaction'; readonly reaction: number };
+  | { readonly kind: 'reaction'; readonly reaction: number }
+  /** Whether the others may point at the sender's screen. They may until they are told otherwise. */
+  | { readonly kind: 'pointer-policy'; readonly allowed: boolean };
 
 /** Bytes of `frame`. Throws RangeError for a frame that `decodeControl` would refuse. */
 export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
@@ -116,6 +120,11 @@ export function decodeControl(bytes: ArrayBuffer): ControlFrame | null {
       if (body.length !== 1 || reaction === undefined || reaction >= REACTION_COUNT) return null;
       return { kind: 'reaction', reaction };
     }
+    case KIND.pointerPolicy: {
+      const bits = body[0];
+      if (body.length !== 1 || bits === undefined || bits > 1) return null;
+      return { kind: 'pointer-policy', allowed: bits === 1 };
+    }
     default:
       return null;
   }
@@ -152,6 +161,8 @@ function encodeBody(frame: ControlFrame): Uint8Array<ArrayBuffer> {
     }
     case 'reaction':
       return Uint8Array.of(VERSION, KIND.reaction, frame.reaction);
+    case 'pointer-policy':
+      return Uint8Array.of(VERSION, KIND.pointerPolicy, frame.allowed ? 1 : 0);
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * Links between features without peer connections: control frames in order, delivered only when asked, lost with the link.
+ * Links between features without peer connections: control frames in order, delivered only when asked, lost with the link;
+ * and the pointer channel, which a test may lose and reorder as it likes.
  * Owns no rule of any feature.
  */
 import type { CallFeature, FeatureFrame, LinkPort } from '../../app/call/channels/link-port.ts';
@@ -8,6 +9,12 @@ import { decodeControl, encodeControl } from '../../app/wire/control.ts';
 export interface FakePort extends LinkPort {
   /** Control frames sent and not delivered yet, oldest first. */
   readonly sent: FeatureFrame[];
+  /** Frames sent over the pointer channel so far. */
+  readonly pointed: ArrayBuffer[];
+  /** A frame comes over the pointer channel. */
+  arrive(bytes: ArrayBuffer): void;
+  /** What the pointer channel has not sent yet, in bytes. */
+  setBuffered(bytes: number): void;
   readonly refused: () => number;
   end(): void;
 }
@@ -18,12 +25,21 @@ export function fakePort(key: string): FakePort {
   const sent: FeatureFrame[] = [];
   let refused = 0;
   const nothing = new EventTarget() as RTCDataChannel;
+  const pointed: ArrayBuffer[] = [];
+  let take: (frame: ArrayBuffer) => void = () => {};
+  const pointer = {
+    readyState: 'open',
+    bufferedAmount: 0,
+    send: (bytes: Uint8Array<ArrayBuffer>) => void pointed.push(bytes.slice().buffer),
+  };
   return {
     key,
     signal: controller.signal,
-    channels: { chat: nothing, files: nothing, pointer: nothing },
+    channels: { chat: nothing, files: nothing, pointer: pointer as unknown as RTCDataChannel },
     maxMessageBytes: () => 65_536,
-    receive() {},
+    receive(channel, taker) {
+      if (channel === 'pointer') take = taker;
+    },
     sendControl(frame) {
       if (controller.signal.aborted) return false;
       const read = decodeControl(encodeControl(frame).buffer);
@@ -34,6 +50,13 @@ export function fakePort(key: string): FakePort {
       refused += 1;
     },
     sent,
+    pointed,
+    arrive(bytes) {
+      if (!controller.signal.aborted) take(bytes);
+    },
+    setBuffered(bytes) {
+      pointer.bufferedAmount = bytes;
+    },
     refused: () => refused,
     end: () => controller.abort(),
   };

@@ -2,6 +2,7 @@ import { build } from 'esbuild';
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Call } from '../../app/call/call-types.ts';
 import { createChat } from '../../app/call/channels/chat.ts';
+import { createPointers } from '../../app/call/channels/pointers.ts';
 import { createRaisedHands } from '../../app/call/channels/raised-hands.ts';
 import { createReactions } from '../../app/call/channels/reactions.ts';
 import { createFiles } from '../../app/call/files/files.ts';
@@ -129,6 +130,7 @@ function fakeCall() {
     files: createFiles(new Scope()).face,
     reactions: createReactions().face,
     chat: createChat({ scope: new Scope(), nameOf: (key) => key }),
+    pointers: createPointers(() => '').face,
     level: () => 0,
     report: () => Promise.resolve(null),
     retry() {},

@@ -150,7 +150,7 @@ describe('over links', () => {
     link.deliverAll();
     expect(changes).toBe(1);
     link.cut();
-    b.setPresent(new Set(['a']));
+    b.feature.present?.(new Set(['a']));
     expect(b.order()).toEqual(['a']);
     link = fakeLink(a, b);
     link.deliverAll();
@@ -168,7 +168,7 @@ describe('over links', () => {
     a.face.setRaised(true);
     link.deliverAll();
     link.cut();
-    b.setPresent(new Set());
+    b.feature.present?.(new Set());
     expect(b.order()).toEqual([]);
   });
 

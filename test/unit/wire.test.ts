@@ -48,6 +48,8 @@ const CONTROL_FRAMES: readonly ControlFrame[] = [
   { kind: 'hand', stamp: 0 },
   { kind: 'hand', stamp: MAX_HAND_STAMP },
   { kind: 'reaction', reaction: REACTION_COUNT - 1 },
+  { kind: 'pointer-policy', allowed: false },
+  { kind: 'pointer-policy', allowed: true },
 ];
 
 const SIGNAL_FRAMES: readonly SignalFrame[] = [
@@ -90,6 +92,8 @@ describe('control frames', () => {
     ['a reaction without a number', Uint8Array.of(1, 8)],
     ['an unknown reaction', Uint8Array.of(1, 8, REACTION_COUNT)],
     ['a long reaction', Uint8Array.of(1, 8, 0, 0)],
+    ['an unknown pointer policy', Uint8Array.of(1, 9, 2)],
+    ['a long pointer policy', Uint8Array.of(1, 9, 1, 0)],
     ['a short tag', new Uint8Array(33).fill(1)],
     ['an unknown description type', jsonFrame([1, 2, 2], SDP)],
     ['an empty SDP', Uint8Array.of(1, 2, 0)],

@@ -18,8 +18,6 @@ export interface RaisedHands extends Observable<HandsSnapshot> {
 export interface RaisedHandsFeature {
   readonly face: RaisedHands;
   readonly feature: CallFeature;
-  /** Everybody who is in the call now: who left has no hand. */
-  setPresent(keys: ReadonlySet<string>): void;
 }
 
 /** The own hand: a few at once, then one in so many milliseconds. */
@@ -67,9 +65,10 @@ export function createRaisedHands(ownKey: () => string): RaisedHandsFeature {
         if (!ports.get(port)?.take()) port.refuse();
         else if (queue.take(port.key, frame.stamp)) publish();
       },
-    },
-    setPresent(keys) {
-      if (queue.retain(keys)) publish();
+      present(keys) {
+        // Who left has no hand.
+        if (queue.retain(keys)) publish();
+      },
     },
   };
 }

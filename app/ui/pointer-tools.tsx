@@ -1,0 +1,108 @@
+/** The buttons about pointing, and the place over a shared screen where pointers are drawn once their code is there. */
+import MousePointer2 from 'lucide-solid/icons/mouse-pointer-2';
+import { createEffect, createSignal, onCleanup, onMount, Show } from 'solid-js';
+import type { PointerModel } from '../state/pointer-model.ts';
+import type { ScreenModel } from '../state/screen-model.ts';
+import { BarButton } from './bar.tsx';
+import { Switch } from './parts.tsx';
+import type { DocumentPictureInPicture } from './pointer-window.ts';
+import type { ScreenSurfaceView } from './screen-tile.tsx';
+
+const loadOverlay = () => import('./pointer-overlay.tsx');
+const loadWindow = () => import('./pointer-window.ts');
+/** Fetched while the server is there, though nobody shares yet; and long after a join could be disturbed by it. */
+const LOAD_AFTER_MS = 8_000;
+
+export function PointerToggle(props: { model: PointerModel }) {
+  onMount(() => {
+    const timer = setTimeout(() => void loadOverlay().catch(() => {}), LOAD_AFTER_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+  createEffect(() => {
+    if (!props.model.pointing()) return;
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key === 'Escape' && !document.querySelector('dialog[open], :popover-open'))
+        props.model.stop();
+    };
+    document.addEventListener('keydown', onKeyDown);
+    onCleanup(() => document.removeEventListener('keydown', onKeyDown));
+  });
+  return (
+    <BarButton label="Pointer" keys="P" pressed={props.model.pointing()} onClick={() => props.model.toggle()}>
+      <MousePointer2 aria-hidden="true" />
+    </BarButton>
+  );
+}
+
+export function PointerSlot(props: { model: PointerModel; surface: ScreenSurfaceView }) {
+  const [part, setPart] = createSignal<Awaited<ReturnType<typeof loadOverlay>> | null>(null);
+  const [failed, setFailed] = createSignal(false);
+  createEffect(() => {
+    // At once, and if that failed whenever somebody wants to point.
+    props.model.pointing();
+    if (part()) return;
+    loadOverlay().then(setPart, () => setFailed(true));
+  });
+  return (
+    <Show
+      when={part()}
+      fallback={
+        <Show when={failed() && props.model.pointing()}>
+          <p class="pointer-note">Pointers could not be fetched: the server is away</p>
+        </Show>
+      }
+    >
+      {(loaded) => loaded().default({ model: props.model, surface: props.surface })}
+    </Show>
+  );
+}
+
+/** What whoever shares may do about pointers: switch them off, and see them beside what is shared. */
+export function SharerTools(props: { model: PointerModel; screen: ScreenModel }) {
+  const pip = (window as { documentPictureInPicture?: DocumentPictureInPicture }).documentPictureInPicture;
+  const [close, setClose] = createSignal<(() => void) | null>(null);
+  const [refused, setRefused] = createSignal(false);
+  let gone = false;
+  onCleanup(() => {
+    gone = true;
+    close()?.();
+  });
+  async function open(from: DocumentPictureInPicture): Promise<void> {
+    try {
+      const { openPointerWindow } = await loadWindow();
+      const end = await openPointerWindow(from, props.screen, props.model, () => setClose(null));
+      if (gone) end();
+      else setClose(() => end);
+      setRefused(false);
+    } catch {
+      setRefused(true);
+    }
+  }
+  return (
+    <>
+      <Switch
+        label="Let others point"
+        checked={props.model.allowed()}
+        onChange={(on) => props.model.setAllowed(on)}
+      />
+      <Show when={pip}>
+        {(from) => (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              const end = close();
+              if (end) end();
+              else void open(from());
+            }}
+          >
+            {close() ? 'Close small window' : 'Small window on top'}
+          </button>
+        )}
+      </Show>
+      <Show when={refused()}>
+        <p role="status">Your browser refused the small window.</p>
+      </Show>
+    </>
+  );
+}
