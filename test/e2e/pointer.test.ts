@@ -1,0 +1,416 @@
+/** Pointing at a shared screen: the same spot for everybody, in pixels; and nothing of it while nobody points. */
+import type { Page } from 'playwright-core';
+import { expect, it } from 'vitest';
+import { type Person, waitForMedia } from './harness.ts';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+/** What a busy machine may need. */
+const PATIENTLY = { timeout: 20_000 };
+const SCREEN = { width: 640, height: 400 };
+/** How far a spot may be off where it was meant to be, in CSS pixels of the picture that is looked at. */
+const NEAR_PX = 4;
+
+declare global {
+  interface Window {
+    parleyTestPointers?: RTCDataChannel[];
+    /** The last frame that was sent over any of them. */
+    parleyTestPointed?: Uint8Array;
+  }
+}
+
+/** Runs in the page before its scripts: a grey screen to share, and the pointer channels within a test's reach. */
+function prepare(): void {
+  navigator.mediaDevices.getDisplayMedia = () => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 640;
+    canvas.height = 400;
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('no canvas');
+    const draw = () => {
+      context.fillStyle = '#d8d8d8';
+      context.fillRect(0, 0, 640, 400);
+    };
+    draw();
+    setInterval(draw, 100);
+    return Promise.resolve(canvas.captureStream(10));
+  };
+  const channels: RTCDataChannel[] = [];
+  window.parleyTestPointers = channels;
+  const { createDataChannel } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.createDataChannel = function (label, how) {
+    const channel = createDataChannel.call(this, label, how);
+    if (label !== 'pointer') return channel;
+    channels.push(channel);
+    const send = channel.send.bind(channel) as (data: Uint8Array<ArrayBuffer>) => void;
+    channel.send = (data: unknown) => {
+      if (data instanceof Uint8Array) window.parleyTestPointed = data.slice();
+      send(data as Uint8Array<ArrayBuffer>);
+    };
+    return channel;
+  };
+}
+
+async function gather(
+  names: readonly string[],
+  relayOnly = false,
+): Promise<{ url: string; people: Person[] }> {
+  const url = stage.invitation();
+  const people: Person[] = [];
+  for (const name of names) {
+    const person = await stage.open(url, name, { init: prepare });
+    await person.join({ relayOnly });
+    people.push(person);
+  }
+  await waitForMedia(people, people.length - 1);
+  return { url, people };
+}
+
+const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
+const screenOf = (sharer: string) => `${sharer}'s screen`;
+const screenTile = (person: Person, label: string) =>
+  person.page.getByRole('group', { name: label, exact: true });
+const arrow = (person: Person, label: string, name: string) =>
+  screenTile(person, label).locator('.pointer-arrow:not([hidden]) bdi', { hasText: name });
+
+interface Picture {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Where the whole picture of a shared screen lies in the page, beyond the tile's edges where it is zoomed. */
+async function picture(page: Page, label: string | null): Promise<Picture> {
+  const video =
+    label === null
+      ? page.locator('video')
+      : page.getByRole('group', { name: label, exact: true }).locator('video');
+  const box = await video.evaluate((element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x, y, width, height };
+  });
+  const scale = Math.min(box.width / SCREEN.width, box.height / SCREEN.height);
+  const [width, height] = [SCREEN.width * scale, SCREEN.height * scale];
+  return { x: box.x + (box.width - width) / 2, y: box.y + (box.height - height) / 2, width, height };
+}
+
+interface Seen {
+  /** The topmost pixel of the colour: the tip of an arrow. In CSS pixels of the page. */
+  readonly tip: { readonly x: number; readonly y: number };
+  readonly pixels: number;
+}
+
+/** Looks for `colour` in a picture taken of the page, within `clip`. */
+async function look(page: Page, clip: Picture, colour: string): Promise<Seen | null> {
+  const viewport = await page.evaluate(() => ({ width: innerWidth, height: innerHeight }));
+  const x = Math.max(0, clip.x);
+  const y = Math.max(0, clip.y);
+  const area = {
+    x,
+    y,
+    width: Math.min(viewport.width, clip.x + clip.width) - x,
+    height: Math.min(viewport.height, clip.y + clip.height) - y,
+  };
+  const taken = (await page.screenshot({ clip: area, scale: 'css' })).toString('base64');
+  return await page.evaluate(
+    async ({ taken, colour, area }) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${taken}`;
+      await image.decode();
+      const canvas = new OffscreenCanvas(image.width, image.height);
+      const context = canvas.getContext('2d');
+      context?.drawImage(image, 0, 0);
+      const { data } = context?.getImageData(0, 0, image.width, image.height) ?? { data: [] };
+      const wanted = [1, 3, 5].map((at) => Number.parseInt(colour.slice(at, at + 2), 16));
+      let tip: { x: number; y: number } | null = null;
+      let pixels = 0;
+      for (let at = 0; at < data.length; at += 4) {
+        if (wanted.some((value, channel) => Math.abs(value - (data[at + channel] ?? 0)) > 24)) continue;
+        pixels += 1;
+        const index = at / 4;
+        tip ??= { x: area.x + (index % image.width), y: area.y + Math.floor(index / image.width) };
+      }
+      return tip && { tip, pixels };
+    },
+    { taken, colour, area },
+  );
+}
+
+/** Waits until a person sees the tip of this pointer where it was meant to be, in a picture taken of their page. */
+async function seesAt(
+  page: Page,
+  label: string | null,
+  name: string,
+  at: { x: number; y: number },
+): Promise<void> {
+  const root = label === null ? page.locator('body') : page.getByRole('group', { name: label, exact: true });
+  const found = root.locator('.pointer-arrow:not([hidden]) bdi', { hasText: name });
+  await found.waitFor(PATIENTLY);
+  const colour = await found.evaluate((element) => getComputedStyle(element).getPropertyValue('--pointer'));
+  await expect
+    .poll(async () => {
+      const whole = await picture(page, label);
+      const seen = await look(page, whole, colour);
+      if (!seen) return Number.POSITIVE_INFINITY;
+      const meant = { x: whole.x + at.x * whole.width, y: whole.y + at.y * whole.height };
+      return Math.hypot(seen.tip.x - meant.x, seen.tip.y - meant.y);
+    }, PATIENTLY)
+    .toBeLessThanOrEqual(NEAR_PX);
+}
+
+/** Moves the mouse to a place of the shared picture. */
+async function moveTo(person: Person, label: string, at: { x: number; y: number }, steps = 1): Promise<void> {
+  const { x, y, width, height } = await picture(person.page, label);
+  await person.page.mouse.move(x + at.x * width, y + at.y * height, { steps });
+}
+
+async function share(person: Person, viewers: readonly Person[]): Promise<void> {
+  await button(person, 'Share screen').click();
+  for (const viewer of viewers)
+    await screenTile(viewer, screenOf(person.name)).locator('video').waitFor(PATIENTLY);
+  // Its size is known with its first frame.
+  for (const viewer of viewers)
+    await viewer.page.waitForFunction(
+      () =>
+        [...document.querySelectorAll<HTMLVideoElement>('.screen-tile video')].every(
+          (video) => video.videoWidth > 2,
+        ),
+      undefined,
+      PATIENTLY,
+    );
+}
+
+/** Messages sent over pointer channels so far, by the browser's own count. */
+async function pointerMessages(person: Person): Promise<number> {
+  return await person.page.evaluate(async () => {
+    let sent = 0;
+    for (const { pc } of window.parleyTestLinks ?? []) {
+      if (pc.connectionState === 'closed') continue;
+      (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
+        if (entry.type === 'data-channel' && entry.label === 'pointer')
+          sent += Number(entry.messagesSent ?? 0);
+      });
+    }
+    return sent;
+  });
+}
+
+it('four people see one arrow at the same spot, in windows of any size, zoomed, and coming later; and a line that goes', async () => {
+  const { url, people } = await gather(['Alice', 'Bob', 'Carol']);
+  const [alice, bob, carol] = people as [Person, Person, Person];
+  await alice.page.setViewportSize({ width: 900, height: 1000 });
+  await carol.page.setViewportSize({ width: 1500, height: 700 });
+  await share(alice, [bob, carol]);
+  await button(alice, 'Pin your screen').click();
+  const label = screenOf('Alice');
+  const spot = { x: 0.55, y: 0.4 };
+
+  await screenTile(carol, label).focus();
+  for (let press = 0; press < 3; press += 1) await carol.page.keyboard.press('+');
+  await carol.page.keyboard.press('ArrowRight');
+  await bob.page.keyboard.press('p');
+  await moveTo(bob, label, { x: 0.2, y: 0.2 });
+  await moveTo(bob, label, spot, 4);
+  await seesAt(bob.page, label, 'You', spot);
+  await seesAt(alice.page, 'Your screen', 'Bob', spot);
+  await seesAt(carol.page, label, 'Bob', spot);
+
+  const dave = await stage.open(url, 'Dave', { init: prepare });
+  await dave.page.setViewportSize({ width: 600, height: 900 });
+  await dave.join();
+  await seesAt(dave.page, label, 'Bob', spot);
+
+  // Carol looks elsewhere, and everything stays where it belongs.
+  await carol.page.keyboard.press('0');
+  await seesAt(carol.page, label, 'Bob', spot);
+
+  const colour = await arrow(alice, 'Your screen', 'Bob').evaluate((element) =>
+    getComputedStyle(element).getPropertyValue('--pointer'),
+  );
+  const pixels = async () =>
+    (await look(alice.page, await picture(alice.page, 'Your screen'), colour))?.pixels ?? 0;
+  const before = await pixels();
+  await bob.page.mouse.down();
+  await moveTo(bob, label, { x: 0.9, y: 0.8 }, 10);
+  await bob.page.mouse.up();
+  await expect.poll(pixels, PATIENTLY).toBeGreaterThan(before + 400);
+  await expect.poll(pixels, PATIENTLY).toBeLessThan(before + 200);
+  await seesAt(alice.page, 'Your screen', 'Bob', { x: 0.9, y: 0.8 });
+
+  await bob.page.keyboard.press('Escape');
+  for (const person of [alice, carol, dave])
+    await person.page.locator('.pointer-arrow').waitFor({ state: 'detached', ...PATIENTLY });
+});
+
+it('through the relay alone: by arrow keys and by touch, beside what is switched off, and in a window above everything', async () => {
+  const { people } = await gather(['Alice', 'Bob'], true);
+  const [alice, bob] = people as [Person, Person];
+  await share(alice, [bob]);
+  const label = screenOf('Alice');
+  await screenTile(bob, label).focus();
+  await bob.page.keyboard.press('p');
+  for (let press = 0; press < 4; press += 1) await bob.page.keyboard.press('Shift+ArrowLeft');
+  await bob.page.keyboard.press('ArrowDown');
+  await seesAt(bob.page, label, 'You', { x: 0.3, y: 0.51 });
+
+  const opening = alice.context.waitForEvent('page');
+  await button(alice, 'Small window on top').click();
+  const small = await opening;
+  await small.waitForLoadState();
+  await seesAt(small, null, 'Bob', { x: 0.3, y: 0.51 });
+
+  const allow = alice.page.getByRole('switch', { name: 'Let others point' });
+  await allow.uncheck();
+  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached', ...PATIENTLY });
+  await small.locator('.pointer-arrow').waitFor({ state: 'detached', ...PATIENTLY });
+  await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor(PATIENTLY);
+  await bob.page
+    .getByRole('status', { name: 'Notices' })
+    .getByText('switched pointers off')
+    .waitFor(PATIENTLY);
+  await bob.page.keyboard.press('ArrowDown');
+  expect(await arrow(bob, label, 'You').count()).toBe(0);
+  await allow.check();
+  await screenTile(bob, label)
+    .getByText('Alice has switched pointers off')
+    .waitFor({ state: 'detached', ...PATIENTLY });
+
+  // One finger, on a picture that is zoomed and would move under it otherwise.
+  await button(bob, 'Zoom in').click();
+  await button(bob, 'Zoom in').click();
+  const still = await picture(bob.page, label);
+  const at = (x: number, y: number) => ({ x: still.x + x * still.width, y: still.y + y * still.height });
+  const devtools = await bob.context.newCDPSession(bob.page);
+  const touch = (type: 'touchStart' | 'touchMove' | 'touchEnd', points: { x: number; y: number }[]) =>
+    devtools.send('Input.dispatchTouchEvent', { type, touchPoints: points });
+  await touch('touchStart', [at(0.4, 0.4)]);
+  await touch('touchMove', [at(0.5, 0.5)]);
+  await touch('touchMove', [at(0.6, 0.5)]);
+  await seesAt(bob.page, label, 'You', { x: 0.6, y: 0.5 });
+  await arrow(alice, 'Your screen', 'Bob').waitFor(PATIENTLY);
+  await touch('touchEnd', []);
+  expect(await picture(bob.page, label)).toEqual(still);
+  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached', ...PATIENTLY });
+
+  await alice.page.getByRole('button', { name: 'Stop sharing' }).click();
+  await expect.poll(() => small.isClosed(), PATIENTLY).toBe(true);
+  await expect.poll(() => button(bob, 'Pointer').getAttribute('aria-pressed'), PATIENTLY).toBe('false');
+  expect([alice.problems, bob.problems]).toEqual([[], []]);
+});
+
+it('sends nothing while nobody points, and never more than the display shows while somebody does', async () => {
+  const { people } = await gather(['Alice', 'Bob']);
+  const [alice, bob] = people as [Person, Person];
+  await share(alice, [bob]);
+  const label = screenOf('Alice');
+  await moveTo(bob, label, { x: 0.5, y: 0.5 }, 5);
+  await bob.page.waitForTimeout(1_000);
+  expect([await pointerMessages(alice), await pointerMessages(bob)]).toEqual([0, 0]);
+
+  await button(bob, 'Pointer').click();
+  await moveTo(bob, label, { x: 0.5, y: 0.5 });
+  await arrow(alice, 'Your screen', 'Bob').waitFor(PATIENTLY);
+  const before = await pointerMessages(bob);
+  const frames = await bob.page.evaluate(async () => {
+    const layer = document.querySelector('.pointer-layer');
+    const { left = 0, top = 0, width = 0, height = 0 } = layer?.getBoundingClientRect() ?? {};
+    let frames = 0;
+    let going = true;
+    const count = () => {
+      frames += 1;
+      if (going) requestAnimationFrame(count);
+    };
+    requestAnimationFrame(count);
+    for (let turn = 0; turn < 50; turn += 1) {
+      for (let move = 0; move < 40; move += 1)
+        layer?.dispatchEvent(
+          new PointerEvent('pointermove', {
+            bubbles: true,
+            pointerType: 'mouse',
+            clientX: left + width * (0.3 + move / 100),
+            clientY: top + height * (0.3 + turn / 150),
+          }),
+        );
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    going = false;
+    return frames;
+  });
+  const moved = (await pointerMessages(bob)) - before;
+  expect(moved).toBeGreaterThan(5);
+  expect(moved).toBeLessThanOrEqual(frames + 3);
+  await bob.page.keyboard.press('Escape');
+  await bob.page.waitForTimeout(600);
+  const after = await pointerMessages(bob);
+  await bob.page.waitForTimeout(2_500);
+  expect(await pointerMessages(bob)).toBe(after);
+  expect(await pointerMessages(alice)).toBe(0);
+});
+
+it('ten thousand pointers a second: memory and drawing stay bounded, the link is closed, and the others notice nothing', async () => {
+  const { people } = await gather(['Alice', 'Mallory', 'Carol']);
+  const [alice, mallory, carol] = people as [Person, Person, Person];
+  await share(alice, [mallory, carol]);
+  await button(carol, 'Pointer').click();
+  await moveTo(carol, screenOf('Alice'), { x: 0.4, y: 0.4 });
+  await arrow(alice, 'Your screen', 'Carol').waitFor(PATIENTLY);
+  await moveTo(mallory, screenOf('Alice'), { x: 0.5, y: 0.5 });
+  await button(mallory, 'Pointer').click();
+  await moveTo(mallory, screenOf('Alice'), { x: 0.6, y: 0.5 });
+  await arrow(alice, 'Your screen', 'Mallory').waitFor(PATIENTLY);
+
+  const devtools = await alice.context.newCDPSession(alice.page);
+  const heap = async () => {
+    await devtools.send('HeapProfiler.collectGarbage');
+    const { usedSize } = await devtools.send('Runtime.getHeapUsage');
+    return usedSize;
+  };
+  const before = await heap();
+  const closedLinks = () =>
+    alice.page.evaluate(
+      () => (window.parleyTestLinks ?? []).filter(({ pc }) => pc.connectionState === 'closed').length,
+    );
+  expect(await closedLinks()).toBe(0);
+  // A frame as it should be, with new positions and lines without end.
+  const sending = mallory.page.evaluate(async () => {
+    const all = (window.parleyTestPointers ?? []).filter(({ readyState }) => readyState === 'open');
+    const honest = window.parleyTestPointed;
+    if (!honest) throw new Error('nothing was pointed at');
+    const target = honest.subarray(4, 8);
+    let sequence = ((honest[2] ?? 0) << 8) | (honest[3] ?? 0);
+    const started = performance.now();
+    let sent = 0;
+    while (performance.now() - started < 3_000) {
+      while (sent < (performance.now() - started) * 10) {
+        sequence = (sequence + 1) & 0xffff;
+        const bytes = Uint8Array.of(
+          1,
+          3,
+          sequence >> 8,
+          sequence & 255,
+          ...target,
+          sent & 255,
+          0,
+          sent & 127,
+          0,
+          sent >> 3,
+        );
+        for (const one of all) if (one.readyState === 'open') one.send(bytes);
+        sent += 1;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    return sent;
+  });
+  await expect.poll(closedLinks, PATIENTLY).toBeGreaterThan(0);
+  expect(await alice.page.locator('.pointer-arrow').count()).toBeLessThanOrEqual(16);
+  await sending;
+  expect((await heap()) - before).toBeLessThan(8 * 1024 * 1024);
+  // Carol's pointer went on meanwhile, and so does her picture.
+  await moveTo(carol, screenOf('Alice'), { x: 0.25, y: 0.75 });
+  await button(alice, 'Pin your screen').click();
+  await seesAt(alice.page, 'Your screen', 'Carol', { x: 0.25, y: 0.75 });
+  expect(alice.problems).toEqual([]);
+});
