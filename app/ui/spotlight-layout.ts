@@ -10,7 +10,7 @@ interface Spotlight {
 }
 
 /** The side of a square as large as a tile of the strip ought to be: a share of the stage's own, and its bounds in pixels. */
-const SIDE_SHARE = 0.15;
+const SIDE_SHARE = 0.14;
 const MIN_SIDE_PX = 92;
 const MAX_SIDE_PX = 200;
 /** How much of the stage the strip may take, and the steps in which that is tried. */

@@ -150,6 +150,7 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
             speakerId={props.model.media.selected('speaker')}
             slot={slot(peer.key)}
             pin={pinOf(peer.key, nameOr(peer.name))}
+            report={() => props.model.report(peer.key)}
             onBlocked={onBlocked}
           >
             <Gestures model={props.model.gestures} of={peer.key} />

@@ -2,10 +2,11 @@
 import MicOff from 'lucide-solid/icons/mic-off';
 import PinIcon from 'lucide-solid/icons/pin';
 import { type Accessor, createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
-import type { PeerView } from '../state/call-model.ts';
+import type { LinkReport, PeerView } from '../state/call-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
 import type { CornerView } from './corner.ts';
 import type { Box } from './grid-layout.ts';
+import { QualityMark } from './quality-mark.tsx';
 import { nameOr } from './words.ts';
 
 export interface TileSlot {
@@ -145,6 +146,7 @@ export function PeerTile(props: {
   speakerId: string;
   slot: TileSlot;
   pin: PinState;
+  report: () => Promise<LinkReport | null>;
   onBlocked: (play: () => void) => void;
   /** Drawn above the picture. */
   children?: JSX.Element;
@@ -165,6 +167,7 @@ export function PeerTile(props: {
       }
       slot={props.slot}
       pin={props.pin}
+      controls={<QualityMark name={name()} report={() => props.report()} />}
     >
       <Show when={!(props.peer.camera && picture())}>
         <Initial name={name()} />
@@ -200,6 +203,8 @@ function Frame(props: {
   note?: string;
   slot: TileSlot;
   pin: PinState;
+  /** Beside the pin. */
+  controls?: JSX.Element;
   corner?: CornerView | null;
   children: JSX.Element;
 }) {
@@ -227,6 +232,7 @@ function Frame(props: {
     >
       {props.children}
       <div class="tile-controls">
+        {props.controls}
         <Pin pin={props.pin} />
       </div>
       <div class="tile-name">

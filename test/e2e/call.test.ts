@@ -28,6 +28,10 @@ it('two people meet through the relay alone', async () => {
   for (const link of [...(await alice.links()), ...(await bob.links())]) {
     expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
   }
+  await alice.tile('Bob').getByRole('button', { name: 'Connection to Bob' }).click();
+  const dialog = alice.page.getByRole('dialog', { name: 'Connection to Bob' });
+  await dialog.getByText('through the relay, which carries ciphertext').waitFor();
+  await dialog.getByText('kbit/s').first().waitFor();
 });
 
 it('four people decode all twelve directed links; late, leaving and reloading people leave no ghost', async () => {

@@ -72,6 +72,11 @@ describe('layoutSpotlight', () => {
     }
   });
 
+  it('keeps a strip of five in one column where they are large enough', () => {
+    const { strip } = layoutSpotlight([WIDE], many(5, 4 / 3), 1264, 592, GAP);
+    expect(new Set(strip.map(({ x }) => Math.round(x))).size).toBe(1);
+  });
+
   it('leaves one gap between a screen and its strip, and the block in the middle', () => {
     const { featured, strip } = layoutSpotlight([1], [1, 1], 2000, 500, GAP);
     expect((strip[0]?.x ?? 0) - right(featured[0] as Box)).toBeCloseTo(GAP);
