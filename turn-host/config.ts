@@ -24,6 +24,8 @@ export interface RelayLimits {
   /** TCP and TLS connections in all. */
   readonly connections: number;
   readonly connectionsPerSource: number;
+  /** How long a connection may be without an allocation. */
+  readonly idleSeconds: number;
   /** Unauthenticated answers a second to one source, four seconds' worth at once. */
   readonly unauthenticatedPerSecond: number;
 }
@@ -87,7 +89,7 @@ const NAMES: ReadonlySet<string> = new Set([
     'TURN_MAX_PERMISSIONS',
   ],
   ...['TURN_MAX_CHANNELS', 'TURN_MAX_FLOW_KBPS', 'TURN_MAX_TOTAL_KBPS', 'TURN_MAX_CONNECTIONS'],
-  ...['TURN_MAX_CONNECTIONS_PER_SOURCE', 'TURN_MAX_UNAUTHENTICATED_PER_SECOND'],
+  ...['TURN_MAX_CONNECTIONS_PER_SOURCE', 'TURN_IDLE_SECONDS', 'TURN_MAX_UNAUTHENTICATED_PER_SECOND'],
 ]);
 
 /** Reads the environment, and beneath it the file that TURN_CONFIG names, if it names one. */
@@ -312,6 +314,7 @@ function readLimits(settings: Settings): RelayLimits {
     totalBytesPerSecond: kbps('TURN_MAX_TOTAL_KBPS'),
     connections: settings.whole('TURN_MAX_CONNECTIONS', 4096, 1, 65_535),
     connectionsPerSource: settings.whole('TURN_MAX_CONNECTIONS_PER_SOURCE', 512, 1, 65_535),
+    idleSeconds: settings.whole('TURN_IDLE_SECONDS', 30, 1, 3600),
     unauthenticatedPerSecond: settings.whole('TURN_MAX_UNAUTHENTICATED_PER_SECOND', 256, 1, 1_000_000),
   };
 }

@@ -27,6 +27,10 @@ function reasonOf(error: unknown, config: TurnHostConfig): string {
   if (code === 'EADDRNOTAVAIL') {
     return `${config.listenAddresses.join(', ')} is not an address of this host: set TURN_LISTEN to one that is.`;
   }
+  if (code === 'ECERTIFICATE') {
+    const words = error instanceof Error ? error.message : '';
+    return `TURN_TLS_CERT and TURN_TLS_KEY are no certificate and its key: ${words}`;
+  }
   if (code === 'EACCES') {
     return `${where} may not be opened by this user: set TURN_PORT to 1024 or above, or grant CAP_NET_BIND_SERVICE.`;
   }

@@ -66,6 +66,9 @@ async function createWorker(options: WorkerOptions): Promise<Worker> {
   const { config, directory, counters, now, log } = options;
   const { limits, peerPolicy, workers } = config;
   const total = limits.totalBytesPerSecond;
+  // Before anything is open: it is what an operator gets wrong.
+  const certificate =
+    config.tls === null ? null : new Certificate(config.tls.certFile, config.tls.keyFile, log);
   const path = await createDataPath(
     config.dataPath,
     {
@@ -81,7 +84,7 @@ async function createWorker(options: WorkerOptions): Promise<Worker> {
     },
     log,
   );
-  const worker = new Worker(options, path);
+  const worker = new Worker(options, path, certificate);
   return worker;
 }
 
@@ -94,7 +97,7 @@ class Worker implements RelayWorker {
   readonly #streams: StreamListener[] = [];
   #ports: BoundPorts = { udp: 0, tcp: null, tls: null };
 
-  constructor(options: WorkerOptions, path: DataPath) {
+  constructor(options: WorkerOptions, path: DataPath, certificate: Certificate | null) {
     const { config, directory, counters, nonceKey, admissions, log, now } = options;
     const { limits, realm, secrets, minPort, maxPort } = config;
     this.#options = options;
@@ -111,8 +114,7 @@ class Worker implements RelayWorker {
       }),
       unauthenticated: new SourceLimiter(unauthenticated, unauthenticated * BURST_SECONDS),
     });
-    const { tls } = config;
-    this.#certificate = tls === null ? null : new Certificate(tls.certFile, tls.keyFile, log);
+    this.#certificate = certificate;
     const share = (count: number) => Math.ceil(count / config.workers);
     this.#gate = new ConnectionGate(share(limits.connections), limits.connectionsPerSource);
   }
@@ -192,6 +194,7 @@ class Worker implements RelayWorker {
     const listener = await openStreamListener({
       ...{ ip, port, certificate, counters },
       reusePort: config.workers > 1,
+      idleMs: config.limits.idleSeconds * 1000,
       gate: this.#gate,
       onControl: (packet, client) => this.takeControl(packet, client),
       onDisconnected: (client) => this.#engine.disconnected(client),

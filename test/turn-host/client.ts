@@ -3,8 +3,10 @@
  * no code with the relay.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { connect as connectTcp, type Socket as StreamSocket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export const Type = {
   binding: 0x0001,
@@ -28,8 +30,12 @@ export const Attr = {
   realm: 0x0014,
   nonce: 0x0015,
   relayed: 0x0016,
+  addressFamily: 0x0017,
+  evenPort: 0x0018,
   transport: 0x0019,
+  dontFragment: 0x001a,
   mapped: 0x0020,
+  reservationToken: 0x0022,
 } as const;
 
 const COOKIE = 0x2112a442;
@@ -62,9 +68,18 @@ export function xorAddress({ ip, port }: Endpoint): Buffer {
   return bytes;
 }
 
-export function readXorAddress(bytes: Buffer): Endpoint {
+/** Of IPv6 all eight groups are written, without leading zeros; its key has the transaction id. */
+export function readXorAddress(bytes: Buffer, transactionId: Buffer = Buffer.alloc(12)): Endpoint {
+  const port = bytes.readUInt16BE(2) ^ 0x2112;
+  if (bytes[1] === 2) {
+    const key = Buffer.concat([uint32(COOKIE), transactionId]);
+    const groups = Array.from({ length: 8 }, (_, index) =>
+      (bytes.readUInt16BE(4 + index * 2) ^ key.readUInt16BE(index * 2)).toString(16),
+    );
+    return { ip: groups.join(':'), port };
+  }
   const address = uint32((bytes.readUInt32BE(4) ^ COOKIE) >>> 0);
-  return { ip: address.join('.'), port: bytes.readUInt16BE(2) ^ 0x2112 };
+  return { ip: address.join('.'), port };
 }
 
 /** An XOR-PEER-ADDRESS of the IPv6 family from 16 octets. */
@@ -113,22 +128,28 @@ export function decode(raw: Buffer): Answer {
   return { type: raw.readUInt16BE(0), transactionId: raw.subarray(8, 20), attributes, errorCode, raw };
 }
 
+/** How a client's packets travel: whole ones in, whole ones out. */
+export interface Wire {
+  readonly localPort: number;
+  send(packet: Buffer): void;
+  onPacket(listener: (packet: Buffer) => void): void;
+  close(): void;
+}
+
 export class TurnClient {
   username: string;
   password: string;
   realm: Buffer = Buffer.from('parley');
   nonce: Buffer = Buffer.alloc(0);
-  readonly socket: Socket;
-  readonly #serverPort: number;
+  readonly wire: Wire;
   readonly #inbox: Buffer[] = [];
   readonly #waiters = new Set<() => void>();
 
-  constructor(socket: Socket, serverPort: number, username: string, password: string) {
-    this.socket = socket;
-    this.#serverPort = serverPort;
+  constructor(wire: Wire, username: string, password: string) {
+    this.wire = wire;
     this.username = username;
     this.password = password;
-    socket.on('message', (packet) => {
+    wire.onPacket((packet) => {
       this.#inbox.push(packet);
       for (const wake of [...this.#waiters]) {
         wake();
@@ -141,7 +162,7 @@ export class TurnClient {
   }
 
   sendRaw(packet: Buffer): void {
-    this.socket.send(packet, this.#serverPort, '127.0.0.1');
+    this.wire.send(packet);
   }
 
   /** The first datagram, come or to come, that `wanted` takes; null after `timeoutMs`, which only guards by default. */
@@ -166,6 +187,11 @@ export class TurnClient {
         this.#waiters.add(done);
       });
     }
+  }
+
+  /** Throws away what was received and not asked for. */
+  forget(): void {
+    this.#inbox.length = 0;
   }
 
   async exchange(packet: Buffer, timeoutMs?: number): Promise<Answer> {
@@ -201,14 +227,14 @@ export class TurnClient {
   }
 
   /** Challenge and Allocate; the relayed address. Throws on an error answer. */
-  async allocate(): Promise<Endpoint> {
+  async allocate(more: readonly Attribute[] = []): Promise<Endpoint> {
     await this.challenge();
-    const answer = await this.request(Type.allocate, [udpTransport]);
+    const answer = await this.request(Type.allocate, [udpTransport, ...more]);
     const relayed = answer.attributes.get(Attr.relayed);
     if (relayed === undefined) {
       throw new Error(`Allocate was answered ${answer.errorCode}`);
     }
-    return readXorAddress(relayed);
+    return readXorAddress(relayed, answer.transactionId);
   }
 
   permit(peer: Endpoint): Promise<Answer> {
@@ -254,7 +280,7 @@ export class TurnClient {
   }
 
   close(): void {
-    this.socket.close();
+    this.wire.close();
   }
 }
 
@@ -267,13 +293,60 @@ export function isSigned(answer: Answer, key: Buffer): boolean {
   return mac !== undefined && createHmac('sha1', key).update(covered).digest().equals(mac);
 }
 
+/** From an address of `host`'s own, loopback unless said otherwise. */
+export async function udpWire(serverPort: number, host = '127.0.0.1'): Promise<Wire> {
+  const socket = createSocket(host.includes(':') ? 'udp6' : 'udp4');
+  socket.bind(0, host);
+  await once(socket, 'listening');
+  return {
+    localPort: socket.address().port,
+    send: (packet) => socket.send(packet, serverPort, host),
+    onPacket: (listener) => socket.on('message', listener),
+    close: () => socket.close(),
+  };
+}
+
+/** TCP, or TLS whose certificate nobody looks at. Splits what comes into messages by the rules of RFC 8656 s12.5. */
+export async function streamWire(
+  serverPort: number,
+  transport: 'tcp' | 'tls' = 'tcp',
+  host = '127.0.0.1',
+): Promise<Wire & { readonly stream: StreamSocket }> {
+  const options = { port: serverPort, host };
+  const stream =
+    transport === 'tcp' ? connectTcp(options) : connectTls({ ...options, rejectUnauthorized: false });
+  await once(stream, transport === 'tcp' ? 'connect' : 'secureConnect');
+  let pending: Buffer = Buffer.alloc(0);
+  let take: (packet: Buffer) => void = () => undefined;
+  stream.on('error', () => undefined);
+  stream.on('data', (chunk: Buffer) => {
+    pending = Buffer.concat([pending, chunk]);
+    while (pending.length >= 4) {
+      const length = pending.readUInt16BE(2);
+      const isChannel = (pending[0] ?? 0) >> 6 === 1;
+      const whole = isChannel ? 4 + Math.ceil(length / 4) * 4 : 20 + length;
+      if (pending.length < whole) {
+        return;
+      }
+      take(Buffer.from(pending.subarray(0, whole)));
+      pending = pending.subarray(whole);
+    }
+  });
+  return {
+    stream,
+    localPort: stream.localPort ?? 0,
+    send: (packet) => stream.write(Buffer.concat([packet, Buffer.alloc(-packet.length & 3)])),
+    onPacket: (listener) => {
+      take = listener;
+    },
+    close: () => stream.destroy(),
+  };
+}
+
 export async function openClient(
   serverPort: number,
   username: string,
   password: string,
 ): Promise<TurnClient> {
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  return new TurnClient(socket, serverPort, username, password);
+  return new TurnClient(await udpWire(serverPort), username, password);
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../turn-host/config.ts';
 import { mintCredential, parseUsername, passwordOf } from '../../turn-host/credential.ts';
@@ -29,6 +32,72 @@ describe('the configuration', () => {
     for (const name of [...names, 'TURN_PEER_POLICY']) {
       expect(faults.some((fault) => fault.startsWith(name))).toBe(true);
     }
+  });
+
+  it('reads a file beneath the environment, and names its lines that are no setting', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'parley-config-'));
+    const file = join(folder, 'relay.env');
+    try {
+      writeFileSync(file, '# a comment\n\nTURN_SECRET = from file\nTURN_PORT=4000\nTURN_REALM=file\n');
+      const result = readConfig({ TURN_CONFIG: file, TURN_REALM: 'environment', TURN_PORT: '' });
+      expect(result).toMatchObject({
+        config: { secrets: ['from file'], port: 4000, realm: 'environment' },
+      });
+      writeFileSync(file, 'TURN_SECRET=s\nTURN_SECRETS=t\nexport X=1\nconstructor=1\n');
+      const wrong = readConfig({ TURN_CONFIG: file });
+      expect(wrong.ok ? [] : wrong.faults.map((fault) => fault.slice(0, 6))).toEqual(
+        [2, 3, 4].map((n) => `Line ${n}`),
+      );
+      expect(readConfig({ TURN_CONFIG: join(folder, 'nowhere') }).ok).toBe(false);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('takes addresses of both families, and what they are called outside', () => {
+    const read = (env: Record<string, string>) => {
+      const result = readConfig({ TURN_SECRET: 's', ...env });
+      return result.ok ? result.config.relays : result.faults;
+    };
+    const ips = { TURN_LISTEN: '0.0.0.0,::', TURN_RELAY_IP: '10.0.0.5, fd00::5' };
+    expect(read({ ...ips, TURN_EXTERNAL_IP: '8.8.4.4' })).toEqual([
+      { ip: '10.0.0.5', externalIp: '8.8.4.4', family: 4 },
+      { ip: 'fd00::5', externalIp: 'fd00::5', family: 6 },
+    ]);
+    expect(read({ TURN_RELAY_IP: '10.0.0.5,10.0.0.6', TURN_EXTERNAL_IP: '8.8.4.4/10.0.0.6' })).toEqual([
+      { ip: '10.0.0.5', externalIp: '10.0.0.5', family: 4 },
+      { ip: '10.0.0.6', externalIp: '8.8.4.4', family: 4 },
+    ]);
+    for (const external of [
+      '8.8.4.4',
+      '8.8.4.4/10.0.0.7',
+      'x/10.0.0.5',
+      '::1/10.0.0.5',
+      '0.0.0.0/10.0.0.5',
+    ]) {
+      const faults = read({ TURN_RELAY_IP: '10.0.0.5,10.0.0.6', TURN_EXTERNAL_IP: external });
+      expect(faults).toEqual([expect.stringContaining(`TURN_EXTERNAL_IP has "${external}"`)]);
+    }
+  });
+
+  it('names what is missing of TLS, and a number that is none', () => {
+    const result = readConfig({
+      TURN_SECRET: 's',
+      TURN_TLS_PORT: '443',
+      TURN_WORKERS: '0',
+      DATA_PATH: 'fast',
+      TURN_MAX_PER_USER: '1e3',
+      TURN_ALLOW_LOOPBACK: 'yes',
+    });
+    const names = [
+      'TURN_ALLOW_LOOPBACK',
+      'TURN_TLS_CERT',
+      'TURN_TLS_KEY',
+      'TURN_WORKERS',
+      'DATA_PATH',
+      'TURN_MAX_PER_USER',
+    ];
+    expect(result.ok ? [] : result.faults.map((fault) => fault.split(' ')[0])).toEqual(names);
   });
 
   it('takes the peer policies there are, and says which those are', () => {

@@ -6,7 +6,7 @@ import { claimPort } from '../../scripts/lib/ports.ts';
 import { startRelay } from '../../scripts/lib/relay-process.ts';
 import { projectRoot } from '../../scripts/lib/start-parley.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
-import { openClient } from './client.ts';
+import { Attr, openClient, Type } from './client.ts';
 
 const ENTRY = new URL('../../turn-host/main.ts', import.meta.url).pathname;
 
@@ -56,6 +56,17 @@ it('names a taken port and exits with 1', async () => {
   expect(said).toContain(`UDP and TCP port ${port} of 127.0.0.1 is taken`);
 });
 
+it('names a certificate that it cannot use, with one worker and with two', async () => {
+  for (const workers of ['1', '2']) {
+    const files = { TURN_TLS_CERT: '/nowhere/relay.crt', TURN_TLS_KEY: ENTRY };
+    const { code, said } = await failure({ ...files, TURN_WORKERS: workers });
+    expect([code, said]).toEqual([
+      1,
+      expect.stringMatching(/^TURN_TLS_CERT and TURN_TLS_KEY are no .*nowhere/),
+    ]);
+  }
+});
+
 it('does not start without a secret', async () => {
   const { code, said } = await failure({ TURN_SECRET: '' });
   expect(code).toBe(1);
@@ -98,3 +109,34 @@ it.each([['public', 403] as const, ['lan', 0] as const])(
     }
   },
 );
+
+it('answers 508 when it has no descriptor left, and serves again when some are given back', async () => {
+  const env = { TURN_PEER_POLICY: 'room', TURN_MAX_PER_USER: '1000' };
+  const base = { PATH: process.env.PATH ?? '', TURN_LISTEN: '127.0.0.1', TURN_PORT: '0', TURN_SECRET: 's' };
+  const child = spawn('/bin/sh', ['-c', `ulimit -n 90; exec "${process.execPath}" "${ENTRY}"`], {
+    env: { ...base, ...env },
+    stdio: 'pipe',
+  });
+  const [, port = ''] = /udp 127\.0\.0\.1:([0-9]+)/.exec(await firstLine(child)) ?? [];
+  const minted = await mintCredential('s', 'red.one', Math.floor(Date.now() / 1000) + 60);
+  const clients: Awaited<ReturnType<typeof openClient>>[] = [];
+  let refusal = '';
+  while (refusal === '' && clients.length < 90) {
+    const one = await openClient(Number(port), minted.username, minted.credential);
+    clients.push(one);
+    await one.allocate().catch((error: Error) => {
+      refusal = error.message;
+    });
+  }
+  expect(refusal).toBe('Allocate was answered 508');
+  for (const one of clients.slice(0, 10)) {
+    expect((await one.request(Type.refresh, [[Attr.lifetime, Buffer.alloc(4)]])).errorCode).toBe(0);
+  }
+  await expect(clients.at(-1)?.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+  for (const one of clients) {
+    one.close();
+  }
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});

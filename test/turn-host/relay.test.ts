@@ -83,7 +83,7 @@ describe('who may ask', () => {
     const anyone = await raw('', '');
     const answer = await anyone.exchange(encode(Type.binding, randomBytes(12), []));
     const mapped = answer.attributes.get(Attr.mapped);
-    expect(mapped && readXorAddress(mapped)).toEqual({ ip: '127.0.0.1', port: anyone.socket.address().port });
+    expect(mapped && readXorAddress(mapped)).toEqual({ ip: '127.0.0.1', port: anyone.wire.localPort });
   });
 
   it('takes a credential of either secret, and of no other', async () => {

@@ -13,6 +13,12 @@ export interface CertificateFiles {
 
 const POLL_MS = 2000;
 
+/** The files cannot be read, or are no certificate and its key; the message says which. */
+export class CertificateError extends Error {
+  override readonly name = 'CertificateError';
+  readonly code = 'ECERTIFICATE';
+}
+
 export class Certificate {
   readonly #certFile: string;
   readonly #keyFile: string;
@@ -20,7 +26,7 @@ export class Certificate {
   readonly #listeners: ((renewed: CertificateFiles) => void)[] = [];
   #current: CertificateFiles;
 
-  /** Throws when the files cannot be read or are no certificate and its key. */
+  /** Throws `CertificateError`. */
   constructor(certFile: string, keyFile: string, log: (line: string) => void) {
     this.#certFile = certFile;
     this.#keyFile = keyFile;
@@ -66,8 +72,12 @@ export class Certificate {
   }
 
   #read(): CertificateFiles {
-    const files = { cert: readFileSync(this.#certFile, 'utf8'), key: readFileSync(this.#keyFile, 'utf8') };
-    createSecureContext(files);
-    return files;
+    try {
+      const files = { cert: readFileSync(this.#certFile, 'utf8'), key: readFileSync(this.#keyFile, 'utf8') };
+      createSecureContext(files);
+      return files;
+    } catch (error) {
+      throw new CertificateError(error instanceof Error ? error.message : String(error));
+    }
   }
 }

@@ -11,8 +11,6 @@ import { Counter, type CounterName, type Counters } from '../metrics/counters.ts
 import type { Certificate } from './certificate.ts';
 import { StreamFramer } from './framer.ts';
 
-/** How long a connection may be without an allocation. */
-const IDLE_MS = 30_000;
 const TLS_HANDSHAKE_MS = 10_000;
 /** Requests are small; before there is an allocation nothing else is due. */
 const MAX_REQUEST_BYTES = 2048;
@@ -26,6 +24,8 @@ export interface StreamListenerOptions {
   /** Null is plain TCP. */
   readonly certificate: Certificate | null;
   readonly reusePort: boolean;
+  /** How long a connection may be without an allocation, whatever it says. */
+  readonly idleMs: number;
   readonly gate: ConnectionGate;
   readonly counters: Counters;
   readonly onControl: (packet: Buffer, client: ControlStream) => void;
@@ -158,6 +158,9 @@ class StreamConnection implements ControlStream {
   readonly #socket: Socket;
   readonly #options: StreamListenerOptions;
   readonly #framer = new StreamFramer((frame) => this.#takeFrame(frame));
+  /** Over TLS: messages not yet taken by the system, the one being written first. */
+  readonly #waiting: Buffer[] = [];
+  #waitingBytes = 0;
   #flow: Flow | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
 
@@ -179,15 +182,41 @@ class StreamConnection implements ControlStream {
   }
 
   write(bytes: Uint8Array): void {
-    if (this.#socket.destroyed || this.#socket.writableLength > MAX_WAITING_BYTES) {
+    // RFC 8656 s12.5: over a stream ChannelData is padded. STUN messages are so by themselves.
+    const paddedBytes = (bytes.length + 3) & ~3;
+    const waitingBytes = this.#waitingBytes + this.#socket.writableLength;
+    if (this.#socket.destroyed || waitingBytes + paddedBytes > MAX_WAITING_BYTES) {
       const { counters } = this.#options;
       counters[Counter.droppedUnsent] = (counters[Counter.droppedUnsent] ?? 0) + 1;
       return;
     }
-    // RFC 8656 s12.5: over a stream ChannelData is padded. STUN messages are so by themselves.
-    const padded = Buffer.alloc((bytes.length + 3) & ~3);
-    padded.set(bytes);
-    this.#socket.write(padded);
+    const message = Buffer.alloc(paddedBytes);
+    message.set(bytes);
+    if (this.transport === 'tcp') {
+      this.#socket.write(message);
+      return;
+    }
+    this.#waitingBytes += paddedBytes;
+    this.#waiting.push(message);
+    if (this.#waiting.length === 1) {
+      this.#writeNext();
+    }
+  }
+
+  /**
+   * One message after the other, each in a TLS record of its own: written at once they would be joined, and there are
+   * clients that take a record for a message (coturn's own is one).
+   */
+  #writeNext(): void {
+    const [message] = this.#waiting;
+    if (message === undefined || this.#socket.destroyed) {
+      return;
+    }
+    this.#socket.write(message, () => {
+      this.#waiting.shift();
+      this.#waitingBytes -= message.length;
+      this.#writeNext();
+    });
   }
 
   attach(flow: Flow): void {
@@ -215,7 +244,7 @@ class StreamConnection implements ControlStream {
   #allowIdle(): void {
     this.#clearIdle();
     if (!this.#socket.destroyed) {
-      this.#idleTimer = setTimeout(() => this.#socket.destroy(), IDLE_MS);
+      this.#idleTimer = setTimeout(() => this.#socket.destroy(), this.#options.idleMs);
     }
   }
 

@@ -1,0 +1,309 @@
+/** The attack list: who is kept out, what it costs, and that everything is back to base afterwards. */
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { mintCredential } from '../../turn-host/credential.ts';
+import { Attr, encode, isSigned, TurnClient, Type, udpTransport, udpWire, uint32 } from './client.ts';
+import { heldBytes } from './held-bytes.ts';
+import { askForPeer, useRelay } from './stage.ts';
+
+const stage = useRelay();
+const soon = () => Math.floor(Date.now() / 1000) + 600;
+const descriptors = () => readdirSync('/proc/self/fd').length;
+
+async function as(username: string, password: string): Promise<TurnClient> {
+  const client = new TurnClient(await udpWire(stage.relay.port), username, password);
+  return client;
+}
+
+describe('who is let in', () => {
+  it.each([
+    ['a forged password', async () => ({ username: `${soon()}:red.one`, credential: 'guess' })],
+    ['an expired credential', () => mintCredential('new secret', 'red.one', soon() - 601)],
+    [
+      'a later expiry on an earlier password',
+      async () => ({
+        username: `${soon() + 9999}:red.one`,
+        credential: (await mintCredential('new secret', 'red.one', soon())).credential,
+      }),
+    ],
+    [
+      'another room on a good password',
+      async () => {
+        const minted = await mintCredential('new secret', 'red.one', soon());
+        return { ...minted, username: minted.username.replace('red', 'blue') };
+      },
+    ],
+    ...[
+      'constructor',
+      '__proto__',
+      'hasOwnProperty',
+      '',
+      ':',
+      '1',
+      'x:red.one',
+      '-1:red.one',
+      '1e9:red.one',
+      '99999999999999:red.one',
+      '9999999999:',
+      '9999999999:a b',
+      '9999999999:a:b',
+      `9999999999:${'a'.repeat(65)}`,
+    ].map(
+      (username) =>
+        [
+          `the user name ${JSON.stringify(username)}`,
+          async () => ({ username, credential: String(Object) }),
+        ] as const,
+    ),
+  ] as const)('not %s', async (_name, mint) => {
+    await stage.start({ TURN_PEER_POLICY: 'room' });
+    const { username, credential } = await mint();
+    const one = await as(username, credential);
+    await expect(one.allocate()).rejects.toThrow('401');
+    one.close();
+    expect(stage.relay.counted('allocationsMade')).toBe(0);
+  });
+
+  it('a nonce is of one 5-tuple: neither another port nor another transport may use it', async () => {
+    await stage.start();
+    const one = await stage.member('red.one');
+    await one.challenge();
+    const packet = one.signed(Type.allocate, [udpTransport]);
+    const thief = await stage.member('red.one');
+    expect((await thief.exchange(packet)).errorCode).toBe(438);
+    const { streamWire } = await import('./client.ts');
+    const overTcp = await stage.member('red.one', await streamWire(stage.relay.port));
+    expect((await overTcp.exchange(packet)).errorCode).toBe(438);
+    expect((await one.exchange(packet)).errorCode).toBe(0);
+  });
+
+  it('nobody manages the allocation of another, with whatever credential', async () => {
+    await stage.start();
+    const one = await stage.member('red.one');
+    await one.allocate();
+    const other = await mintCredential('new secret', 'red.two', soon());
+    const { username, password } = one;
+    Object.assign(one, { username: other.username, password: other.credential });
+    for (const type of [Type.refresh, Type.createPermission, Type.channelBind]) {
+      const answer = await one.request(type, [[Attr.lifetime, uint32(0)]]);
+      expect([answer.errorCode, isSigned(answer, one.key)]).toEqual([441, true]);
+    }
+    Object.assign(one, { username, password });
+    expect((await one.request(Type.refresh, [])).errorCode).toBe(0);
+  });
+});
+
+describe('under the policy room', () => {
+  const HEX = {
+    'IPv4-mapped': '00000000000000000000ffff',
+    'IPv4-compatible': '000000000000000000000000',
+    NAT64: '0064ff9b0000000000000000',
+  };
+  const V4 = [
+    '127.0.0.1',
+    '127.0.0.2',
+    '10.0.0.1',
+    '192.168.1.1',
+    '169.254.169.254',
+    '224.0.0.1',
+    '255.255.255.255',
+    '0.0.0.0',
+    '8.8.8.8',
+    '100.64.0.1',
+    '192.0.2.1',
+  ];
+  const V6 = [
+    '20027f00000100000000000000000001',
+    '20010000000000000000000080fffffe',
+    'fe800000000000000000000000000001',
+    'fd000000000000000000000000000001',
+    'ff020000000000000000000000000001',
+    '00000000000000000000000000000001',
+    '26064700470000000000000000001111',
+  ];
+
+  it('every address but a member is 403 for CreatePermission and ChannelBind, and Send reaches nothing', async () => {
+    await stage.start({ TURN_PEER_POLICY: 'room', TURN_LISTEN: '127.0.0.1,::1' });
+    const service = createSocket('udp4').bind(0, '127.0.0.1');
+    await once(service, 'listening');
+    let reached = 0;
+    service.on('message', () => {
+      reached += 1;
+    });
+    const { port } = service.address();
+    const one = await stage.member('red.one');
+    const relayed = await one.allocate();
+    const stranger = await stage.member('blue.one');
+    const atStranger = await stranger.allocate();
+    const nobody = await stage.member('nobody');
+    const atNobody = await nobody.allocate();
+    const six = (prefix: string, ip: string) => ({
+      hex: prefix + Buffer.from(ip.split('.').map(Number)).toString('hex'),
+      port,
+    });
+    const peers = [
+      ...V4.map((ip) => ({ ip, port })),
+      ...Object.values(HEX).flatMap((prefix) => V4.map((ip) => six(prefix, ip))),
+      ...V6.map((hex) => ({ hex, port })),
+      ...[0, stage.relay.port, relayed.port + 1].map((closed) => ({ ip: '127.0.0.1', port: closed })),
+      atStranger,
+      atNobody,
+    ];
+    for (const peer of peers) {
+      const { permission, channel } = await askForPeer(one, peer);
+      const isOtherFamily = 'hex' in peer && peer.hex.startsWith('2606');
+      const due = isOtherFamily ? 443 : 403;
+      expect([peer, permission.errorCode, channel.errorCode]).toEqual([peer, due, due]);
+      if ('ip' in peer) {
+        one.send(peer, Buffer.from('ssrf'));
+      }
+      expect(isSigned(permission, one.key)).toBe(true);
+    }
+    expect((await askForPeer(nobody, atStranger)).permission.errorCode).toBe(403);
+    expect((await askForPeer(nobody, atNobody)).permission.errorCode).toBe(403);
+    // Even with a permission for the relay's own address, of another member's port, nothing else of it is reached.
+    const two = await stage.member('red.two');
+    expect((await one.permit(await two.allocate())).errorCode).toBe(0);
+    for (const peer of [
+      { ip: '127.0.0.1', port },
+      atStranger,
+      atNobody,
+      { ip: '127.0.0.1', port: stage.relay.port },
+    ]) {
+      one.send(peer, Buffer.from('ssrf'));
+    }
+    service.send('inward', relayed.port, relayed.ip);
+    await expect.poll(() => stage.relay.counted('droppedByPolicy')).toBe(5);
+    expect([reached, await stranger.nextData(50), await one.nextData(50)]).toEqual([0, null, null]);
+    service.close();
+  });
+
+  it('members of one room reach each other by channel and by Send', async () => {
+    await stage.start({ TURN_PEER_POLICY: 'room' });
+    const [one, two] = [await stage.member('red.one'), await stage.member('red.two')];
+    const [at1, at2] = [await one.allocate(), await two.allocate()];
+    expect((await one.permit(at2)).errorCode).toBe(0);
+    expect((await two.bindChannel(0x4fff, at1)).errorCode).toBe(0);
+    one.send(at2, Buffer.from('sent'));
+    expect((await two.nextOnChannel(0x4fff))?.toString()).toBe('sent');
+    two.sendOnChannel(0x4fff, Buffer.from('over'));
+    expect(await one.nextData()).toEqual({ peer: at2, data: Buffer.from('over') });
+    expect(stage.relay.counted('packetsHopped')).toBe(2);
+  });
+});
+
+describe('exhaustion', () => {
+  it('a room has its quota, whoever of it asks; other rooms have theirs', async () => {
+    await stage.start({ TURN_MAX_PER_ROOM: '3', TURN_MAX_PER_USER: '2' });
+    const code = (name: string) =>
+      stage.member(name).then((one) =>
+        one.allocate().then(
+          () => 0,
+          (error: Error) => Number(error.message.slice(-3)),
+        ),
+      );
+    const codes: number[] = [];
+    for (const name of ['red.a', 'red.a', 'red.a', 'red.b', 'red.c', 'blue.a']) {
+      codes.push(await code(name));
+    }
+    expect(codes).toEqual([0, 0, 486, 0, 486, 0]);
+  });
+
+  it('a source has its rate of new allocations', async () => {
+    await stage.start({ TURN_MAX_NEW_PER_SECOND: '1' });
+    const group = await Promise.all(Array.from({ length: 12 }, (_, index) => stage.member(`red.${index}`)));
+    const settled = await Promise.allSettled(group.map((one) => one.allocate()));
+    const made = settled.filter(({ status }) => status === 'fulfilled').length;
+    expect(made).toBeGreaterThanOrEqual(5);
+    expect(made).toBeLessThan(12);
+    expect(stage.relay.counted('refused486')).toBe(12 - made);
+    expect(stage.relay.allocations).toBe(made);
+  });
+
+  it('ten thousand allocations made and released leave descriptors and memory as they were', async () => {
+    await stage.start({
+      TURN_MAX_NEW_PER_SECOND: '0',
+      TURN_MAX_PER_USER: '1000',
+      TURN_MAX_UNAUTHENTICATED_PER_SECOND: '100000',
+    });
+    const group = await Promise.all(Array.from({ length: 100 }, (_, index) => stage.member(`red.${index}`)));
+    const round = async (times: number) => {
+      for (let time = 0; time < times; time += 1) {
+        await Promise.all(
+          group.map(async (one) => {
+            await one.allocate();
+            await one.bindChannel(0x4000, { ip: '9.9.9.9', port: 9 });
+            await one.request(Type.refresh, [[Attr.lifetime, uint32(0)]]);
+          }),
+        );
+      }
+    };
+    await round(10);
+    const [descriptorsBefore, heldBefore] = [descriptors(), heldBytes()];
+    await round(100);
+    expect(stage.relay.counted('allocationsReleased')).toBe(11_000);
+    await expect.poll(descriptors).toBe(descriptorsBefore);
+    expect(stage.relay.allocations).toBe(0);
+    expect(heldBytes() - heldBefore).toBeLessThan(10 << 20);
+  });
+});
+
+describe('whoever is not authenticated', () => {
+  const requests: [string, Buffer, number][] = [
+    ['Binding', encode(Type.binding, randomBytes(12), []), 1.6],
+    ['Allocate', encode(Type.allocate, randomBytes(12), [udpTransport]), 2.3],
+    ['Refresh', encode(Type.refresh, randomBytes(12), []), 2.3],
+    ['CreatePermission', encode(Type.createPermission, randomBytes(12), []), 2.3],
+    ['ChannelBind', encode(Type.channelBind, randomBytes(12), []), 2.3],
+    ['a method that is none', encode(0x0005, randomBytes(12), []), 2.3],
+    [
+      'Binding with unknown attributes',
+      encode(Type.binding, randomBytes(12), [
+        [1, Buffer.alloc(0)],
+        [2, Buffer.alloc(0)],
+        [0x7f00, Buffer.alloc(0)],
+      ]),
+      2.3,
+    ],
+  ];
+
+  it.each(requests)(
+    'gets for %s an answer not much larger than what was asked',
+    async (_name, request, most) => {
+      for (const realm of ['parley', 'twelve-chars']) {
+        const host = await stage.start({ TURN_REALM: realm });
+        const one = await stage.member('red.one');
+        const answer = await one.exchange(request);
+        expect(answer.raw.length / request.length).toBeLessThanOrEqual(most);
+        await host.close();
+      }
+    },
+  );
+
+  it('gets no answer at all where it could not be small', async () => {
+    await stage.start();
+    const one = await stage.member('red.one');
+    one.sendRaw(encode(Type.allocate, randomBytes(12), []));
+    expect(await one.receive(() => true, 150)).toBeNull();
+    expect(stage.relay.counted('droppedUnauthenticated')).toBe(1);
+  });
+
+  it('gets only so many answers, and costs no memory, while a member is served', async () => {
+    await stage.start({ TURN_MAX_UNAUTHENTICATED_PER_SECOND: '10' });
+    const one = await stage.member('red.one');
+    const relayed = await one.allocate();
+    const flood = await stage.member('red.flood');
+    for (let burst = 0; burst < 50; burst += 1) {
+      for (let index = 0; index < 100; index += 1) {
+        flood.sendRaw(encode(Type.allocate, randomBytes(12), [udpTransport]));
+      }
+      expect((await one.request(Type.refresh, [])).errorCode).toBe(0);
+    }
+    const { counted } = stage.relay;
+    await expect.poll(() => counted.call(stage.relay, 'droppedUnauthenticated')).toBeGreaterThan(3000);
+    expect((await one.permit(relayed)).errorCode).toBe(0);
+  });
+});

@@ -1,0 +1,94 @@
+/** What a test of the relay needs around it: a relay that is closed afterwards, and members who ask it. */
+import { randomBytes } from 'node:crypto';
+import { afterEach } from 'vitest';
+import { mintCredential } from '../../turn-host/credential.ts';
+import { startTurnHost, type TurnHost, type TurnHostHooks } from '../../turn-host/host.ts';
+import {
+  type Answer,
+  Attr,
+  type Attribute,
+  type Endpoint,
+  TurnClient,
+  Type,
+  udpWire,
+  type Wire,
+  xorAddress,
+  xorAddress6,
+} from './client.ts';
+import { relayConfig } from './relay-config.ts';
+
+export interface RelayStage {
+  readonly relay: TurnHost;
+  readonly lines: string[];
+  /** Starts the relay of this test. */
+  start(env?: Record<string, string>, hooks?: TurnHostHooks): Promise<TurnHost>;
+  /** A client with a credential that is good for an hour. `name` is a peer id: `<room>.<who>`. */
+  member(name: string, wire?: Wire): Promise<TurnClient>;
+}
+
+/** Registers the hooks; the returned object may be used inside tests only. */
+export function useRelay(): RelayStage {
+  let relay: TurnHost | null = null;
+  let clients: TurnClient[] = [];
+  let lines: string[] = [];
+  afterEach(async () => {
+    for (const client of clients) {
+      client.close();
+    }
+    clients = [];
+    await relay?.close();
+    relay = null;
+    lines = [];
+  });
+  const running = () => {
+    if (relay === null) {
+      throw new Error('no relay was started');
+    }
+    return relay;
+  };
+  return {
+    get relay() {
+      return running();
+    },
+    get lines() {
+      return lines;
+    },
+    async start(env = {}, hooks = {}) {
+      relay = await startTurnHost(relayConfig(env), { log: (line) => lines.push(line), ...hooks });
+      return relay;
+    },
+    async member(name, wire) {
+      const minted = await mintCredential('new secret', name, Math.floor(Date.now() / 1000) + 3600);
+      const client = new TurnClient(
+        wire ?? (await udpWire(running().port)),
+        minted.username,
+        minted.credential,
+      );
+      clients.push(client);
+      return client;
+    },
+  };
+}
+
+/** CreatePermission, ChannelBind and Send for one peer: what the first two are answered. */
+export async function askForPeer(
+  client: TurnClient,
+  peer: Endpoint | { readonly hex: string; readonly port: number },
+  channel = 0x4000,
+): Promise<{ permission: Answer; channel: Answer }> {
+  const attribute = (id: Buffer): Attribute => [
+    Attr.peer,
+    'hex' in peer ? xorAddress6(Buffer.from(peer.hex, 'hex'), peer.port, id) : xorAddress(peer),
+  ];
+  const number = Buffer.alloc(4);
+  number.writeUInt16BE(channel, 0);
+  const ids = [randomBytes(12), randomBytes(12)] as const;
+  return {
+    permission: await client.request(Type.createPermission, [attribute(ids[0])], ids[0]),
+    channel: await client.request(
+      Type.channelBind,
+      [[Attr.channelNumber, number], attribute(ids[1])],
+      ids[1],
+    ),
+  };
+}

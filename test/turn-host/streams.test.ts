@@ -1,0 +1,225 @@
+/** TCP and TLS: messages split, coalesced, lying and slow; certificates renewed; connections that end. */
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lanCertificate } from '../../scripts/lib/authority.ts';
+import { StreamFramer } from '../../turn-host/listen/framer.ts';
+import { encode, readXorAddress, streamWire, Type, udpTransport } from './client.ts';
+import { channelData } from './data-path-contract.ts';
+import { useRelay } from './stage.ts';
+
+const stage = useRelay();
+const folder = mkdtempSync(join(tmpdir(), 'parley-tls-'));
+const certFile = join(folder, 'relay.crt');
+const keyFile = join(folder, 'relay.key');
+const TLS = { TURN_TLS_PORT: '0', TURN_TLS_CERT: certFile, TURN_TLS_KEY: keyFile };
+
+async function issue(name: string): Promise<void> {
+  const issued = await lanCertificate(join(folder, name), []);
+  writeFileSync(`${certFile}.${name}`, issued.certificate);
+  writeFileSync(`${keyFile}.${name}`, issued.key);
+}
+
+function install(name: string): void {
+  copyFileSync(`${keyFile}.${name}`, keyFile);
+  copyFileSync(`${certFile}.${name}`, certFile);
+}
+
+beforeAll(async () => {
+  await issue('first');
+  await issue('second');
+  install('first');
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the framer', () => {
+  const binding = encode(Type.binding, randomBytes(12), []);
+  const frames = [
+    binding,
+    channelData(0x4000, Buffer.from('abc')),
+    channelData(0x4001, Buffer.alloc(0)),
+    binding,
+  ];
+  const stream = Buffer.concat(
+    frames.map((frame) => Buffer.concat([frame, Buffer.alloc(-frame.length & 3)])),
+  );
+
+  it.each([1, 2, 3, 4, 5, 7, 20, 21, 1000])('finds the same messages in pieces of %i octets', (size) => {
+    const found: Buffer[] = [];
+    const framer = new StreamFramer((frame) => found.push(frame));
+    for (let offset = 0; offset < stream.length; offset += size) {
+      expect(framer.push(stream.subarray(offset, offset + size), 2048)).toBe(true);
+    }
+    expect(Buffer.concat(found)).toEqual(stream);
+    expect(found.length).toBe(4);
+    expect(framer.isWithinFrame).toBe(false);
+  });
+
+  it.each([
+    ['neither STUN nor ChannelData', '80000000'],
+    ['a STUN length that is no multiple of four', '00010003'],
+    ['longer than allowed', '40000ffd'],
+  ])('gives up on what is %s, in one piece or four', (_name, hex) => {
+    const bytes = Buffer.from(hex, 'hex');
+    expect(new StreamFramer(() => undefined).push(bytes, 2048)).toBe(false);
+    const framer = new StreamFramer(() => undefined);
+    const taken = [...bytes].map((octet) => framer.push(Buffer.from([octet]), 2048));
+    expect(taken).toEqual([true, true, true, false]);
+  });
+});
+
+describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
+  const port = () => (transport === 'tls' ? (stage.relay.tlsPort ?? 0) : stage.relay.port);
+
+  it('relays between two members, by channel and by indication, payloads of every alignment', async () => {
+    await stage.start({ ...TLS, TURN_PEER_POLICY: 'room' });
+    const one = await stage.member('red.one', await streamWire(port(), transport));
+    const two = await stage.member('red.two');
+    const [at1, at2] = [await one.allocate(), await two.allocate()];
+    expect((await one.bindChannel(0x4000, at2)).errorCode).toBe(0);
+    expect((await two.permit(at1)).errorCode).toBe(0);
+    for (const bytes of [0, 1, 2, 3, 4, 1101, 9001]) {
+      const data = randomBytes(bytes);
+      one.sendOnChannel(0x4000, data);
+      expect(await two.nextData()).toEqual({ peer: at1, data });
+      two.send(at1, data);
+      expect(await one.nextOnChannel(0x4000)).toEqual(data);
+    }
+  });
+
+  it('takes a request in pieces, and several in one', async () => {
+    await stage.start(TLS);
+    const wire = await streamWire(port(), transport);
+    const one = await stage.member('red.one', wire);
+    const ids = [randomBytes(12), randomBytes(12), randomBytes(12)];
+    const requests = ids.map((id) => encode(Type.binding, id, []));
+    wire.stream.write(Buffer.concat(requests));
+    for (const id of ids) {
+      const answer = await one.receive((packet) => packet.subarray(8, 20).equals(id));
+      expect(readXorAddress(answer?.subarray(24) ?? Buffer.alloc(8)).port).toBe(wire.localPort);
+    }
+    const id = randomBytes(12);
+    for (const octet of encode(Type.binding, id, [])) {
+      wire.stream.write(Buffer.from([octet]));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await one.receive((packet) => packet.subarray(8, 20).equals(id))).not.toBeNull();
+  });
+
+  it.each([
+    ['what is no message', Buffer.from('GET / HTTP/1.1\r\n\r\n')],
+    ['a request that says it is large', Buffer.from('0003fffc2112a442', 'hex')],
+    ['ChannelData that says it is large, before there is an allocation', Buffer.from('4000ffff', 'hex')],
+  ])('closes a connection that begins with %s', async (_name, bytes) => {
+    await stage.start(TLS);
+    const { stream } = await streamWire(port(), transport);
+    const closed = once(stream, 'close');
+    stream.write(bytes);
+    await closed;
+    await expect.poll(() => stage.relay.counted('connectionsClosed')).toBe(1);
+  });
+
+  it('closes a connection that is slow, and none that has an allocation', async () => {
+    await stage.start({ ...TLS, TURN_IDLE_SECONDS: '1' });
+    const one = await stage.member('red.one', await streamWire(port(), transport));
+    await one.allocate();
+    const { stream } = await streamWire(port(), transport);
+    const closed = once(stream, 'close');
+    const drip = setInterval(() => stream.write(Buffer.alloc(1)), 50);
+    await closed;
+    clearInterval(drip);
+    expect((await one.request(Type.refresh, [])).errorCode).toBe(0);
+    expect(stage.relay.counted('connectionsClosed')).toBe(1);
+  });
+
+  it('ends the allocation with its connection', async () => {
+    await stage.start(TLS);
+    const wire = await streamWire(port(), transport);
+    const one = await stage.member('red.one', wire);
+    await one.allocate();
+    expect(stage.relay.allocations).toBe(1);
+    wire.close();
+    await expect.poll(() => stage.relay.allocations).toBe(0);
+  });
+});
+
+it('takes only so many connections of one source, and again when they are gone', async () => {
+  const { port } = await stage.start({ TURN_MAX_CONNECTIONS_PER_SOURCE: '3' });
+  const open = async () => {
+    const stream = connect(port, '127.0.0.1');
+    stream.on('error', () => undefined);
+    await once(stream, 'connect');
+    return stream;
+  };
+  const held = [await open(), await open(), await open()];
+  const refused = await open();
+  await once(refused, 'close');
+  expect(stage.relay.counted('connectionsRefused')).toBe(1);
+  for (const stream of held) {
+    stream.destroy();
+  }
+  await expect.poll(() => stage.relay.counted('connectionsClosed')).toBe(3);
+  const wire = await streamWire(port);
+  await (await stage.member('red.one', wire)).allocate();
+});
+
+describe('the certificate', () => {
+  const serial = async (): Promise<string> => {
+    const stream = connectTls({
+      port: stage.relay.tlsPort ?? 0,
+      host: '127.0.0.1',
+      rejectUnauthorized: false,
+    });
+    await once(stream, 'secureConnect');
+    const { serialNumber } = stream.getPeerCertificate();
+    stream.destroy();
+    return serialNumber;
+  };
+
+  it('is renewed by a change of its files, with calls going on', async () => {
+    install('first');
+    await stage.start({ ...TLS, TURN_PEER_POLICY: 'room' });
+    const wire = await streamWire(stage.relay.tlsPort ?? 0, 'tls');
+    const one = await stage.member('red.one', wire);
+    const two = await stage.member('red.two');
+    const [at1, at2] = [await one.allocate(), await two.allocate()];
+    await one.permit(at2);
+    await two.permit(at1);
+    const before = await serial();
+    install('second');
+    await expect.poll(serial, { timeout: 20_000, interval: 200 }).not.toBe(before);
+    expect(stage.lines).toContain('certificate renewed');
+    one.send(at2, Buffer.from('still here'));
+    expect((await two.nextData())?.data.toString()).toBe('still here');
+    expect((wire.stream as TLSSocket).getPeerCertificate().serialNumber).toBe(before);
+  });
+
+  it('stays when the new one cannot be read, and is renewed when asked to', async () => {
+    install('first');
+    await stage.start(TLS);
+    const before = await serial();
+    writeFileSync(certFile, 'no certificate');
+    stage.relay.reload();
+    expect([await serial(), stage.lines.some((line) => line.startsWith('certificate not renewed'))]).toEqual([
+      before,
+      true,
+    ]);
+    install('second');
+    stage.relay.reload();
+    expect(await serial()).not.toBe(before);
+  });
+});
+
+it('answers what is unauthenticated over a stream without a limit, as its address is no forgery', async () => {
+  await stage.start({ TURN_MAX_UNAUTHENTICATED_PER_SECOND: '1' });
+  const one = await stage.member('red.one', await streamWire(stage.relay.port));
+  for (let index = 0; index < 20; index += 1) {
+    expect((await one.exchange(encode(Type.allocate, randomBytes(12), [udpTransport]))).errorCode).toBe(401);
+  }
+  await one.allocate();
+});
