@@ -41,6 +41,8 @@ const loadChat = () => import('./chat.tsx');
 /** The server may be away by the time somebody opens the chat; nothing of a join waits for this. */
 const LOAD_CHAT_AFTER_MS = 4_000;
 const PREVIEW_CHARACTERS = 80;
+/** On the button; its description has the whole number. */
+const MOST_COUNTED = 99;
 
 function Running(props: { app: AppModel; model: CallModel }) {
   const [panel, setPanel] = createSignal<'none' | 'Chat' | 'People'>('none');
@@ -72,7 +74,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
           label="Chat"
           keys="C"
           pressed={panel() === 'Chat'}
-          badge={chat().unread()}
+          badge={Math.min(MOST_COUNTED, chat().unread())}
           description={unreadWords(chat().unread())}
           onClick={() => togglePanel('Chat')}
         >

@@ -35,3 +35,33 @@ it('axe finds nothing on home, lobby, call and how it works', async () => {
   await alice.join();
   expect(await violations(alice.page)).toEqual([]);
 });
+
+it.each([
+  ['a wide window', 1280, 800],
+  ['a phone', 390, 700],
+])('axe finds nothing with a panel or a dialog open, in %s', async (_what, width, height) => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  const bob = await stage.open(url, 'Bob');
+  await alice.page.setViewportSize({ width, height });
+  await alice.join();
+  await bob.join();
+  const { page } = alice;
+  await alice.tile('Bob').waitFor();
+  await page.getByRole('button', { name: 'Chat', exact: true }).click();
+  const field = page.getByRole('textbox', { name: 'Message' });
+  await field.fill('To all: https://example.org');
+  await field.press('Enter');
+  await page.getByRole('log').getByText('Delivered').waitFor({ state: 'attached' });
+  await page.getByRole('combobox', { name: 'To' }).selectOption({ label: 'Bob only' });
+  await field.fill('To one');
+  await field.press('Enter');
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    expect(await violations(page)).toEqual([]);
+  }
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  await page.getByRole('dialog', { name: 'Shortcuts' }).waitFor();
+  expect(await violations(page)).toEqual([]);
+});

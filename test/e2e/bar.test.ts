@@ -10,6 +10,7 @@ const NAMES = [
   'Microphone',
   'Camera',
   'Share screen',
+  'Pointer',
   'React',
   'Raise hand',
   'Chat',
@@ -71,7 +72,7 @@ it('shortcuts are listed under ?, and the arrow keys, Home and End move along th
   await alice.page.keyboard.press('?');
   const dialog = alice.page.getByRole('dialog', { name: 'Shortcuts' });
   const keys = await dialog.locator('kbd').allTextContents();
-  for (const key of ['M', 'V', 'S', 'R', 'H', 'C', '?', 'Space']) expect(keys).toContain(key);
+  for (const key of ['M', 'V', 'S', 'P', 'R', 'H', 'C', '?', 'Space']) expect(keys).toContain(key);
   await alice.page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
 
@@ -86,4 +87,29 @@ it('shortcuts are listed under ?, and the arrow keys, Home and End move along th
   expect(await focused()).toBe('More');
   await alice.page.keyboard.press('Home');
   expect(await focused()).toBe('Microphone');
+});
+
+it('makes way on a touched screen after a while, for eyes only, and comes back with a touch', async () => {
+  const url = stage.invitation();
+  const bob = await stage.open(url, 'Bob');
+  await bob.join();
+  const alice = await stage.open(url, 'Alice', {
+    // What a phone says of itself; the rest of its media queries are the browser's.
+    init: () => {
+      const native = window.matchMedia.bind(window);
+      window.matchMedia = (query) => native(query === '(hover: none)' ? 'all' : query);
+    },
+  });
+  await alice.join();
+  await alice.tile('Bob').waitFor();
+  const height = () => bar(alice).evaluate((element) => element.getBoundingClientRect().height);
+  expect(await height()).toBeGreaterThan(44);
+  await expect.poll(height, PATIENTLY).toBe(0);
+  expect(await button(alice, 'Leave').count()).toBe(1);
+  await alice.tile('Bob').click();
+  await expect.poll(height, PATIENTLY).toBeGreaterThan(44);
+  await button(alice, 'Chat').click();
+  await alice.page.getByRole('log', { name: 'Messages' }).waitFor();
+  await new Promise((resolve) => setTimeout(resolve, 7_000));
+  expect(await height()).toBeGreaterThan(44);
 });

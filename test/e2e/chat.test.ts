@@ -1,6 +1,7 @@
 /** Chat between real browsers: who gets what, when a link breaks, and what a hostile peer can do. */
 import type { WebSocket } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { encodeChat } from '../../app/wire/chat.ts';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
@@ -200,6 +201,61 @@ it('what is written while a link is broken and the server away arrives once, in 
   await expect.poll(async () => (await messages(alice)).length, PATIENTLY).toBe(4);
   await expect.poll(() => log(alice).getByText('Delivered').count(), PATIENTLY).toBe(3);
   expect(await log(alice).getByText('Waiting to reach').count()).toBe(0);
+});
+
+it('a hostile peer writes nothing but text, and a flood ends its link and nobody else’s', async () => {
+  const [alice, bob, mallory] = (await meet(['Alice', 'Bob', 'Mallory'])) as [Person, Person, Person];
+  await openChat(alice, bob);
+  const send = (frames: readonly string[], times = 1) =>
+    mallory.page.evaluate(
+      ([hex, repeats]) => {
+        for (const channel of window.parleyTestChat ?? []) {
+          if (channel.readyState !== 'open') continue;
+          for (let n = 0; n < repeats; n += 1)
+            for (const frame of hex)
+              channel.send(Uint8Array.from(frame.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)));
+        }
+      },
+      [frames, times] as const,
+    );
+  const hex = (text: string, id: number) => {
+    // Past the encoder, which cleans: what an honest page cannot send.
+    const head = encodeChat({
+      kind: 'message',
+      id: id.toString(16).padStart(16, '0'),
+      isPrivate: false,
+      writtenAtMs: 0,
+      text: 'x',
+    });
+    return Buffer.concat([head.subarray(0, -1), Buffer.from(text)]).toString('hex');
+  };
+  const html = '<img src=x onerror="document.body.textContent=1"><b>bold</b>&lt;';
+  await send([
+    hex(html, 1),
+    hex('user\u202Egpj.exe', 2),
+    hex('javascript:alert(1) https://bank.example@evil.example/', 3),
+    hex('a'.repeat(100 * 1024), 4),
+    hex('\n'.repeat(16_000), 5),
+    '0101',
+    hex(`end ${'e\u0301'.repeat(5_000)}`, 6),
+  ]);
+  for (const person of [alice, bob]) {
+    await expect.poll(async () => (await messages(person)).length, PATIENTLY).toBe(4);
+    const [first, second, third, last] = await messages(person);
+    expect([first, second]).toEqual([`Mallory: ${html}`, 'Mallory: usergpj.exe']);
+    expect(third).toBe('Mallory: javascript:alert(1) https://bank.example@evil.example/');
+    expect([...(last ?? '')].length).toBeLessThanOrEqual(4_000 + 'Mallory: '.length);
+    expect(await log(person).locator('img, b, a, script').count()).toBe(0);
+    expect(await person.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+  }
+
+  await send([hex('flood', 7), '0102ffffffffffffffff'], 200);
+  for (const person of [alice, bob])
+    await person.tile('Mallory').waitFor({ state: 'detached', ...PATIENTLY });
+  await write(alice, 'Still here?');
+  await expect.poll(async () => (await messages(bob)).at(-1), PATIENTLY).toBe('Alice: Still here?');
+  await waitForMedia([alice, bob], 1);
+  for (const person of [alice, bob]) expect(person.problems).toEqual([]);
 });
 
 it('the log follows only whoever is at its end, counts what is too long, and keeps a draft', async () => {
