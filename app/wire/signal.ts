@@ -178,7 +178,9 @@ function isLine(value: unknown, maxChars: number): value is string {
 }
 
 function isIndex(value: unknown): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_M_LINE_INDEX;
+  if (typeof value !== 'number' || !Number.isInteger(value)) return false;
+  // JSON has a -0, which would not be written again as it was read.
+  return value >= 0 && value <= MAX_M_LINE_INDEX && !Object.is(value, -0);
 }
 
 function isUnsigned32(value: number): boolean {

@@ -106,6 +106,7 @@ describe('control frames', () => {
     ['candidate: three fields', jsonFrame([1, 3], ['', null, null])],
     ['candidate: a number', jsonFrame([1, 3], [1, null, null, null])],
     ['candidate: a line break', jsonFrame([1, 3], ['x\r\na=crypto:1', '0', 0, null])],
+    ['candidate: a line of minus zero', jsonFrame([1, 3], '["", "0", -0, null]')],
     ['candidate: over the cap', jsonFrame([1, 3], ['x'.repeat(513), '0', 0, null])],
     ['candidate: for no m-line', jsonFrame([1, 3], ['candidate:1', null, null, null])],
     ['candidate: a fractional index', jsonFrame([1, 3], ['x', null, 0.5, null])],
