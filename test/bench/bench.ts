@@ -12,6 +12,7 @@ import { measureCpu } from './cpu.ts';
 import { type Figure, formatFigures, type SectionResult } from './figures.ts';
 import { measureFiles } from './files.ts';
 import { measureJoin } from './join.ts';
+import { measurePointer } from './pointer.ts';
 import { measureRoom } from './room.ts';
 import { measureShare } from './share.ts';
 import { measureIdle, measureSignalling } from './signalling.ts';
@@ -39,6 +40,7 @@ const SECTIONS: ReadonlyMap<string, Section> = new Map([
   ['idle', inBrowser(measureIdle)],
   ['share', inBrowser(measureShare)],
   ['files', inBrowser(measureFiles)],
+  ['pointer', inBrowser(measurePointer)],
   ['weight', inBrowser(measureWeight)],
   ['room', () => measureRoom()],
   ['cpu', measureCpu],
