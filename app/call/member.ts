@@ -127,6 +127,8 @@ export function createMember(options: MemberOptions): Member {
   /** Until when the next step of a first link is worth waiting for, by the page's monotonic clock. */
   let settlesAtMs = 0;
   let pictureArrived = false;
+  /** They connected once without proving their key, and get no media again before they do. */
+  let proofWasLate = false;
   let mediaHeard = false;
   let refusedSignals = 0;
   const openings = createTokenBucket(OPEN_BURST, OPEN_INTERVAL_MS);
@@ -256,6 +258,7 @@ export function createMember(options: MemberOptions): Member {
           verify: (tag) => pair.verifyConfirm(tag, peerRole, hello.fingerprint, context.ownFingerprint),
         },
         tracks: context.tracks(),
+        mediaBeforeProof: !proofWasLate,
         sendSealed: (message) => sendSealed(message, nextGeneration),
         canSignal: context.canSignal,
         events: {
@@ -270,10 +273,14 @@ export function createMember(options: MemberOptions): Member {
             linkConfirmed = true;
             confirmed = true;
             refused = false;
+            proofWasLate = false;
             port = { ...link.port, key };
             settlesAtMs = performance.now() + SETTLING_MS;
             apply('connected');
             context.linkUp(port);
+          },
+          proofLate() {
+            proofWasLate = true;
           },
           featureFrame(frame) {
             if (current() && port) context.featureFrame(port, frame);

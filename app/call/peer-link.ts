@@ -36,6 +36,11 @@ export interface PeerLinkOptions {
   readonly peerFingerprint: Uint8Array;
   readonly confirmation: Confirmation;
   readonly tracks: LocalTracks;
+  /**
+   * Whether media may flow while the proof is on its way. Who sealed a description holds the pair's key already; the proof ties
+   * it to a tile, and nobody is to be heard or seen for long by somebody without one.
+   */
+  readonly mediaBeforeProof: boolean;
   /** Delivers over the sealed signalling path. */
   readonly sendSealed: (message: NegotiationMessage) => void;
   /** Whether the room can be reached now. */
@@ -47,6 +52,8 @@ export interface PeerLinkEvents {
   stateChanged(state: RTCPeerConnectionState): void;
   /** The peer proved its key: from here on it may have a tile. */
   confirmed(): void;
+  /** Connected, and no proof within PROOF_MS: no media flows until it comes. */
+  proofLate(): void;
   /** A control frame that is not about the link. Only after `confirmed`. */
   featureFrame(frame: FeatureFrame): void;
   mediaState(microphone: boolean, camera: boolean): void;
@@ -88,6 +95,7 @@ export interface PeerLink {
   sayBye(): void;
 }
 
+const NO_TRACKS: LocalTracks = { microphone: null, camera: null, screen: null };
 /** In the order of the media sections; the answering side recognises them by it. */
 const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
 const MICROPHONE = 0;
@@ -101,6 +109,8 @@ const CALM_MS = 2_000;
  * congestion control begins with, and decoded in a fraction of the time: faces are there sooner, and full size when links are calm.
  */
 const FIRST_PICTURE_SCALE = 2;
+/** From the connection to the peer's proof: the handshake of SCTP and one message, with a loss of either. */
+const PROOF_MS = 2_500;
 /** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
 const MAX_WAITING_FRAMES = 128;
 
@@ -114,6 +124,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   let screenSender: ScreenSender | null = null;
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
+  let mediaFlows = options.mediaBeforeProof;
+  let proofTimer: ReturnType<typeof setTimeout> | null = null;
   let ended = false;
   let calmAtMs = 0;
   let routeTimer: ReturnType<typeof setTimeout> | null = null;
@@ -139,6 +151,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     ended = true;
     if (routeTimer !== null) clearTimeout(routeTimer);
     if (calmTimer !== null) clearTimeout(calmTimer);
+    if (proofTimer !== null) clearTimeout(proofTimer);
     control.close();
     pc.close();
   });
@@ -198,9 +211,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   }
 
   function applyTracks(): void {
-    replace(MICROPHONE, tracks.microphone);
-    replace(CAMERA, tracks.camera);
-    screenSender?.send(tracks.screen);
+    const allowed = mediaFlows ? tracks : NO_TRACKS;
+    replace(MICROPHONE, allowed.microphone);
+    replace(CAMERA, allowed.camera);
+    screenSender?.send(allowed.screen);
   }
 
   function replace(index: number, track: MediaStreamTrack | null): void {
@@ -281,6 +295,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         return;
       }
       peerConfirmed = true;
+      if (proofTimer !== null) clearTimeout(proofTimer);
+      mediaFlows = true;
+      applyTracks();
       announceMedia();
       calmAtMs = performance.now() + CALM_MS;
       calmTimer = setTimeout(() => scalePicture(1), CALM_MS);
@@ -320,9 +337,19 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     if (route !== 'unknown') events.routeChanged(route);
   }
 
+  function awaitProof(): void {
+    proofTimer ??= setTimeout(() => {
+      if (peerConfirmed) return;
+      mediaFlows = false;
+      applyTracks();
+      events.proofLate();
+    }, PROOF_MS);
+  }
+
   pc.addEventListener(
     'connectionstatechange',
     () => {
+      if (pc.connectionState === 'connected' && !peerConfirmed) awaitProof();
       events.stateChanged(pc.connectionState);
       if (pc.connectionState === 'connected' && peerConfirmed) reportRouteSoon();
     },

@@ -176,7 +176,8 @@ export const TAKEOVER: TableContent = {
             'can read the names in those.',
         ),
         say(
-          'Come in unseen: whoever they connect to sees them under People. Nor open what was said, shown or sent before ' +
+          'Come in unseen: whoever they connect to sees them under People, and browsers stop sending sound and picture to ' +
+            'whoever does not prove a key within seconds, and so has no tile. Nor open what was said, shown or sent before ' +
             'they came, even if it was recorded.',
         ),
       ],
