@@ -111,6 +111,24 @@ it('does not answer a request with an attribute unknown to it, optional or requi
   }
 });
 
+it.each([
+  ['EVEN-PORT', [Attr.evenPort, Buffer.from([0x80])]],
+  ['RESERVATION-TOKEN', [Attr.reservationToken, Buffer.alloc(8)]],
+  ['REQUESTED-ADDRESS-FAMILY', [Attr.addressFamily, Buffer.from([1, 0, 0, 0])]],
+] as const)('does not answer an Allocate with %s', async (_name, attribute) => {
+  const one = await client();
+  await one.challenge();
+  one.sendRaw(one.signed(Type.allocate, [udpTransport, attribute]));
+  expect(await one.receive(() => true, SILENCE_MS)).toBeNull();
+});
+
+it('passes over the LIFETIME of an Allocate', async () => {
+  const one = await client();
+  await one.challenge();
+  const answer = await one.request(Type.allocate, [udpTransport, [Attr.lifetime, uint32(1234)]]);
+  expect([answer.errorCode, answer.attributes.get(Attr.lifetime)?.readUInt32BE(0)]).not.toEqual([0, 1234]);
+});
+
 it('opens a second port for a retransmitted Allocate', async () => {
   const one = await client();
   await one.challenge();

@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { claimPort } from '../../scripts/lib/ports.ts';
 import { startRelay } from '../../scripts/lib/relay-process.ts';
@@ -139,4 +142,24 @@ it('answers 508 when it has no descriptor left, and serves again when some are g
   child.kill('SIGINT');
   child.kill('SIGTERM');
   expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
+it('runs from what its Dockerfile copies, and nothing else of the project', async () => {
+  const source = join(projectRoot, 'turn-host');
+  const dockerfile = readFileSync(join(source, 'Dockerfile'), 'utf8');
+  const copied = [...dockerfile.matchAll(/^COPY (?!--)(\S+) \S+$/gm)].map(([, name = '']) => name);
+  const folder = mkdtempSync(join(tmpdir(), 'parley-relay-'));
+  try {
+    for (const name of copied.flatMap((pattern) => globSync(pattern, { cwd: source }))) {
+      cpSync(join(source, name), join(folder, name), { recursive: true });
+    }
+    symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
+    const env = { PATH: process.env.PATH ?? '', TURN_LISTEN: '127.0.0.1', TURN_PORT: '0', TURN_SECRET: 's' };
+    const child = spawn(process.execPath, ['main.ts'], { cwd: folder, env, stdio: 'pipe' });
+    expect(await firstLine(child)).toMatch(/^relay listening on udp /);
+    child.kill('SIGTERM');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -173,6 +173,13 @@ describe('the life of an allocation', () => {
     await expect.poll(() => lines.at(-1), { timeout: 10_000 }).toBe('allocation released, 0 in use');
   });
 
+  it('lasts as long as Allocate asks for (bare node-turn passes that over)', async () => {
+    const one = await client();
+    await one.challenge();
+    const answer = await one.request(Type.allocate, [udpTransport, [Attr.lifetime, uint32(1234)]]);
+    expect(lifetimeIn(answer.attributes)).toBe(1234);
+  });
+
   it('grants 600 s by default and 3600 s at most', async () => {
     const one = await client();
     await one.allocate();

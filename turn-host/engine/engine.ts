@@ -328,6 +328,9 @@ export class TurnEngine {
     // node-turn is given a relayed socket without events: what is relayed never goes through it.
     const face = { address: () => ({ address: address.externalIp, port: flow.port }), on: () => undefined };
     const record = new Allocation(message, [face], lifetime);
+    // Both were for making it. The transport would keep the whole request for as long as the allocation lasts.
+    record.transport = null;
+    record.sockets = [];
     const holder = holderOf(user);
     const allocation: LiveAllocation = {
       fiveTuple: record.fiveTuple,

@@ -99,7 +99,8 @@ declare module 'node-turn/lib/allocation.js' {
   export default class Allocation {
     constructor(message: Message, sockets: RelayedSocketFace[], lifetimeSeconds: number);
     readonly transactionID: string;
-    readonly transport: Transport;
+    transport: Transport | null;
+    sockets: RelayedSocketFace[];
     readonly fiveTuple: string;
     readonly user: User;
     readonly relayedTransportAddress: Address;
