@@ -26,6 +26,7 @@ const client: ControlStream = {
   port: 32853,
   localIp: '192.0.2.9',
   localPort: 3478,
+  isClosed: false,
   write: () => undefined,
   attach: () => undefined,
   detach: () => undefined,

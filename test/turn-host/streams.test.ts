@@ -124,6 +124,20 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
     await expect.poll(() => stage.relay.counted('connectionsClosed')).toBe(1);
   });
 
+  it('keeps no allocation for a connection that was closed while it was being made', async () => {
+    await stage.start(TLS);
+    for (let round = 0; round < 20; round += 1) {
+      const wire = await streamWire(port(), transport);
+      const one = await stage.member('red.one', wire);
+      await one.challenge();
+      wire.stream.end(one.signed(Type.allocate, [udpTransport]));
+      wire.stream.destroySoon();
+    }
+    await expect.poll(() => stage.relay.counted('connectionsClosed')).toBe(20);
+    await expect.poll(() => stage.relay.allocations).toBe(0);
+    expect(stage.relay.counted('allocationsMade')).toBe(stage.relay.counted('allocationsReleased'));
+  });
+
   it('closes a connection that is slow, and none that has an allocation', async () => {
     await stage.start({ ...TLS, TURN_IDLE_SECONDS: '1' });
     const one = await stage.member('red.one', await streamWire(port(), transport));

@@ -128,6 +128,13 @@ export class Allocations {
     }
   }
 
+  /** Closes a flow that is of no allocation, or of none any more, and gives back what it took. */
+  giveUp(flow: Flow, holder: Holder): void {
+    flow.close();
+    this.#options.directory.release(flow.relay, flow.port);
+    this.#options.admissions.giveBack(holder);
+  }
+
   /** Takes up an allocation, which ends in `lifetimeSeconds` unless `extend` is called. */
   add(allocation: LiveAllocation, lifetimeSeconds: number): void {
     const { flow, client } = allocation;
@@ -154,9 +161,7 @@ export class Allocations {
     }
     this.#byFiveTuple.delete(fiveTuple);
     clearTimeout(record.timer);
-    flow.close();
-    this.#options.directory.release(flow.relay, flow.port);
-    this.#options.admissions.giveBack(holder);
+    this.giveUp(flow, holder);
     if (client.kind === 'stream') {
       client.detach();
     }

@@ -11,6 +11,8 @@ export interface ControlStream extends StreamClient {
   readonly transport: 'tcp' | 'tls';
   readonly localIp: string;
   readonly localPort: number;
+  /** The connection is gone: nothing may be made for it any more. */
+  readonly isClosed: boolean;
   /** An allocation was made over it: its media goes to that flow until `detach`. */
   attach(flow: Flow): void;
   /** The allocation ended, so nothing holds the connection open any longer. */

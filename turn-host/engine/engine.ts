@@ -264,8 +264,9 @@ export class TurnEngine {
       const verdict = await this.#admit(message, user, relays);
       if (typeof verdict === 'number') {
         this.#refuse(reply, verdict);
-      } else if (this.#isStopped) {
-        verdict.flow.close();
+      } else if (this.#isStopped || (message.client.kind === 'stream' && message.client.isClosed)) {
+        // Whoever asked has gone while a port was being opened.
+        this.#allocations.giveUp(verdict.flow, holderOf(user));
       } else {
         const allocation = this.#takeUp(message, user, verdict);
         this.#answerAllocate(reply, allocation);

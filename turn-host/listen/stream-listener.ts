@@ -175,6 +175,10 @@ class StreamConnection implements ControlStream {
     this.#allowIdle();
   }
 
+  get isClosed(): boolean {
+    return this.#socket.destroyed;
+  }
+
   take(chunk: Buffer): void {
     if (!this.#framer.push(chunk, this.#flow === null ? MAX_REQUEST_BYTES : MAX_FRAME_BYTES)) {
       this.#socket.destroy();
