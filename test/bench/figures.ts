@@ -93,8 +93,11 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return [line(head), rule, ...body.map(line)].join('\n');
 }
 
-/** The table of all figures: median and spread over the rounds, ratio of the medians, target, verdict. */
-export function formatFigures(figures: readonly Figure[]): string {
+/**
+ * The table of all figures: median and spread over the rounds, ratio of the medians, target, verdict. `floorName` heads
+ * the column of what ours is compared with.
+ */
+export function formatFigures(figures: readonly Figure[], floorName = 'floor'): string {
   const rows = figures.map((figure) => {
     const ratio = ratioOf(figure);
     const reached = isReached(figure);
@@ -108,5 +111,5 @@ export function formatFigures(figures: readonly Figure[]): string {
       reached === null ? '' : reached ? 'yes' : 'NO',
     ];
   });
-  return formatTable([['figure', 'ours', 'floor', 'ratio', 'rounds', 'target', 'reached'], ...rows]);
+  return formatTable([['figure', 'ours', floorName, 'ratio', 'rounds', 'target', 'reached'], ...rows]);
 }

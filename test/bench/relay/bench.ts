@@ -1,0 +1,314 @@
+/**
+ * Owns `npm run bench:relay`: our relay with either data path beside coturn, by turns under the same load, and a table of
+ * medians and ratios. Says what was measured and judges nothing by itself: the exit code is 0 when everything could be
+ * measured, whether or not targets are reached. docs/bench.md explains the figures.
+ */
+import { availableParallelism } from 'node:os';
+import { type Figure, formatFigures, median, type Target } from '../figures.ts';
+import { Generator, type Report } from './generator.ts';
+import { ensureCoturn, SERVERS, type Server, type ServerName, startServer } from './servers.ts';
+
+const SERVER_CORE = 0;
+const GENERATOR_CORE = 1;
+const ROUNDS = 5;
+const CLIENTS = 10;
+const PAYLOAD_BYTES = 1100;
+/** Packets to one destination in a row: a video frame's. */
+const BURST = 8;
+const COMMON_RATE = 25_000;
+const RUN_TENTHS = 10;
+const PROBE_TENTHS = 4;
+/** A rate is carried when less is lost, in parts of one. */
+const LOSS = 0.001;
+/** A generator that is further behind cannot tell. */
+const BEHIND = 0.01;
+const FIRST_PROBE = 40_000;
+const MAX_PROBE = 640_000;
+const BISECTIONS = 4;
+const HELD = 10_000;
+const MAX_KB_PER_ALLOCATION = 23;
+
+interface Case {
+  readonly name: string;
+  /** As in turn-load.c. */
+  readonly mode: string;
+  /** Ratios to coturn to be reached. */
+  readonly batched: number;
+  readonly portable: number;
+}
+
+const PLAIN = { batched: 1.1, portable: 0.6 };
+const MEMBERS = { batched: 1.8, portable: 1 };
+const CASES: readonly Case[] = [
+  { name: 'ChannelData to a peer', mode: 'channel', ...PLAIN },
+  { name: 'Send to a peer', mode: 'send', ...PLAIN },
+  { name: 'a peer to ChannelData', mode: 'to-channel', ...PLAIN },
+  { name: 'a peer to Data', mode: 'to-data', ...PLAIN },
+  { name: 'member to member, channels', mode: 'hop-channel', ...MEMBERS },
+  { name: 'member to member, indications', mode: 'hop-indication', ...MEMBERS },
+];
+const SECTIONS = ['load', 'rate', 'single', 'memory'] as const;
+type Section = (typeof SECTIONS)[number];
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+const complain = (line: string) => process.stderr.write(`${line}\n`);
+
+type Servers = ReadonlyMap<ServerName, Server>;
+
+class Bench {
+  readonly figures: Figure[] = [];
+  readonly notes: string[] = [];
+  readonly #generator: Generator;
+  readonly #servers: Servers;
+
+  constructor(generator: Generator, servers: Servers) {
+    this.#generator = generator;
+    this.#servers = servers;
+  }
+
+  /** Packets for each CPU second and latency, at the common rate and at half of what coturn carries. */
+  async load({ name, mode, ...bounds }: Case): Promise<void> {
+    await this.#inTurns((server) => this.#run(server, mode, COMMON_RATE, RUN_TENTHS), 1);
+    const half = Math.round((await this.#highest(this.#server('coturn'), mode)).packetsPerSecond / 2);
+    const direct = await this.#direct(half);
+    for (const rate of [COMMON_RATE, half]) {
+      const reports = await this.#inTurns((server) => this.#run(server, mode, rate, RUN_TENTHS), ROUNDS);
+      const at = rate === half ? `${name}, half load (${rate}/s)` : `${name}, ${rate}/s`;
+      this.#compare(`${at}: packets`, 'per CPU second', reports, perCpuSecond, (server) => ({
+        kind: 'ratio-at-least',
+        bound: bounds[server],
+      }));
+      if (rate !== half) continue;
+      for (const [quantile, latency] of [
+        ['p50', ({ p50Us }: Report) => p50Us - direct.p50Us],
+        ['p99', ({ p99Us }: Report) => p99Us - direct.p99Us],
+      ] as const) {
+        const target = (server: 'batched' | 'portable'): Target | null =>
+          quantile === 'p99' && server === 'batched' ? { kind: 'ratio-at-most', bound: 1 } : null;
+        this.#compare(`${at}: added latency ${quantile}`, 'us', reports, latency, target);
+      }
+      const lost = [...reports].map(([server, list]) => `${server} ${median(list.map(lossOf)) * 100} %`);
+      this.notes.push(
+        `${at}: lost, median: ${lost.join(', ')}; wrong: ${sumOf(reports, ({ wrong }) => wrong)}.`,
+      );
+    }
+  }
+
+  /** The load without any run of packets to one destination: nothing to send together. */
+  async single({ name, mode }: Case): Promise<void> {
+    const run = (server: Server) => this.#run(server, mode, COMMON_RATE, RUN_TENTHS, 1);
+    await this.#inTurns(run, 1);
+    const reports = await this.#inTurns(run, ROUNDS);
+    this.#compare(
+      `${name}, ${COMMON_RATE}/s, one by one: packets`,
+      'per CPU second',
+      reports,
+      perCpuSecond,
+      () => null,
+    );
+  }
+
+  async rate({ name, mode }: Case): Promise<void> {
+    const results = await this.#inTurns((server) => this.#highest(server, mode), ROUNDS);
+    this.#compare(
+      `${name}: highest rate`,
+      '/s',
+      results,
+      ({ packetsPerSecond }) => packetsPerSecond,
+      () => null,
+    );
+    for (const [server, list] of results) {
+      const limited = list.filter(({ isGenerators }) => isGenerators).length;
+      if (limited > 0) {
+        this.notes.push(
+          `${name}: in ${limited} of ${list.length} rounds ${server} carried all the generator could send.`,
+        );
+      }
+    }
+  }
+
+  /** Resident memory of an allocation with a channel, and what is left after all are released. */
+  async memory(): Promise<void> {
+    const perAllocation = new Map<ServerName, number[]>();
+    for (const [name, server] of this.#servers) {
+      const hold = (clients: number) =>
+        this.#generator.hold({ ...this.#place(server), clients, payloadBytes: 100 });
+      await (await hold(100)).release();
+      const before = { kb: server.residentKb(), descriptors: server.descriptors() };
+      const left: string[] = [];
+      for (let round = 0; round < 2; round += 1) {
+        const held = await hold(HELD);
+        if (round === 0) perAllocation.set(name, [(server.residentKb() - before.kb) / HELD]);
+        await held.release();
+        left.push(
+          `${server.residentKb() - before.kb} KB and ${server.descriptors() - before.descriptors} descriptors`,
+        );
+      }
+      this.notes.push(
+        `${name}: of ${HELD} allocations made and released ${left[0]} are left, after as many again ${left[1]}.`,
+      );
+    }
+    for (const name of ['batched', 'portable'] as const) {
+      this.figures.push({
+        name: `${name}: memory of an allocation with a channel`,
+        unit: 'KB',
+        ours: perAllocation.get(name) ?? [],
+        floor: perAllocation.get('coturn') ?? [],
+        target: { kind: 'value-at-most', bound: MAX_KB_PER_ALLOCATION },
+      });
+    }
+  }
+
+  /** Rounds in which every server has its turn; who goes first changes from round to round. */
+  async #inTurns<T>(work: (server: Server) => Promise<T>, rounds: number): Promise<Map<ServerName, T[]>> {
+    const results = new Map<ServerName, T[]>();
+    const order = [...this.#servers];
+    for (let round = 0; round < rounds; round += 1) {
+      for (const [name, server] of order)
+        results.set(name, [...(results.get(name) ?? []), await work(server)]);
+      order.push(...order.splice(0, 1));
+    }
+    return results;
+  }
+
+  async #run(
+    server: Server,
+    mode: string,
+    packetsPerSecond: number,
+    tenths: number,
+    burst = BURST,
+  ): Promise<Report> {
+    const load = { mode, packetsPerSecond, tenths, burst, clients: CLIENTS, payloadBytes: PAYLOAD_BYTES };
+    return await this.#generator.run({ ...this.#place(server), ...load });
+  }
+
+  async #direct(packetsPerSecond: number): Promise<{ p50Us: number; p99Us: number }> {
+    const reports: Report[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const load = { mode: 'direct', packetsPerSecond, tenths: RUN_TENTHS, burst: BURST };
+      reports.push(
+        await this.#generator.run({
+          ...load,
+          port: 0,
+          pid: 0,
+          clients: CLIENTS,
+          payloadBytes: PAYLOAD_BYTES,
+        }),
+      );
+    }
+    return {
+      p50Us: median(reports.map(({ p50Us }) => p50Us)),
+      p99Us: median(reports.map(({ p99Us }) => p99Us)),
+    };
+  }
+
+  /** The highest rate carried, to a sixteenth of the step it was found in. */
+  async #highest(server: Server, mode: string): Promise<{ packetsPerSecond: number; isGenerators: boolean }> {
+    let isGenerators = false;
+    const carries = async (rate: number): Promise<boolean> => {
+      const report = await this.#run(server, mode, rate, PROBE_TENTHS);
+      const isBehind = report.behind > BEHIND * (report.sent + report.behind);
+      isGenerators = isBehind && lossOf(report) < LOSS;
+      return !isBehind && lossOf(report) < LOSS;
+    };
+    let low = 0;
+    let high = FIRST_PROBE;
+    while (high < MAX_PROBE && (await carries(high))) {
+      low = high;
+      high *= 2;
+    }
+    for (let step = 0; step < BISECTIONS; step += 1) {
+      const middle = (low + high) / 2;
+      if (await carries(middle)) low = middle;
+      else high = middle;
+    }
+    return { packetsPerSecond: low, isGenerators };
+  }
+
+  #compare<T>(
+    name: string,
+    unit: string,
+    results: ReadonlyMap<ServerName, readonly T[]>,
+    value: (result: T) => number,
+    target: (server: 'batched' | 'portable') => Target | null,
+  ): void {
+    const values = (server: ServerName) => (results.get(server) ?? []).map(value);
+    for (const server of ['batched', 'portable'] as const) {
+      const floor = values('coturn');
+      this.figures.push({
+        name: `${server}: ${name}`,
+        unit,
+        ours: values(server),
+        floor,
+        target: target(server),
+      });
+    }
+  }
+
+  #server(name: ServerName): Server {
+    const server = this.#servers.get(name);
+    if (server === undefined) throw new Error(`${name} does not run`);
+    return server;
+  }
+
+  #place({ port, pid }: Server): { port: number; pid: number } {
+    return { port, pid };
+  }
+}
+
+function perCpuSecond({ received, serverCpuSeconds }: Report): number {
+  return received / serverCpuSeconds;
+}
+
+function lossOf({ sent, received }: Report): number {
+  return sent === 0 ? 1 : (sent - received) / sent;
+}
+
+function sumOf<T>(results: ReadonlyMap<ServerName, readonly T[]>, value: (result: T) => number): number {
+  return [...results.values()].flat().reduce((sum, result) => sum + value(result), 0);
+}
+
+async function measure(sections: readonly Section[], cases: readonly Case[]): Promise<void> {
+  const generator = await Generator.build(GENERATOR_CORE, HELD);
+  const servers = new Map<ServerName, Server>();
+  const bench = new Bench(generator, servers);
+  try {
+    for (const name of SERVERS) servers.set(name, await startServer(name, SERVER_CORE));
+    for (const section of sections) {
+      for (const one of section === 'memory' ? [] : cases) {
+        complain(`Measuring ${section}: ${one.name} ...`);
+        if (section === 'load') await bench.load(one);
+        else if (section === 'rate') await bench.rate(one);
+        else if (section === 'single') await bench.single(one);
+      }
+      if (section === 'memory') {
+        complain('Measuring memory ...');
+        await bench.memory();
+      }
+    }
+  } finally {
+    for (const server of servers.values()) await server.stop();
+    generator.close();
+  }
+  say(`\n${formatFigures(bench.figures, 'coturn')}\n`);
+  for (const note of bench.notes) say(note);
+}
+
+const asked = process.argv.slice(2);
+const sections = SECTIONS.filter((name) => asked.includes(name));
+const cases = CASES.filter(({ mode }) => asked.includes(mode));
+const known: readonly string[] = [...SECTIONS, ...CASES.map(({ mode }) => mode)];
+const unknown = asked.find((name) => !known.includes(name));
+const missing = ensureCoturn();
+if (unknown !== undefined) {
+  complain(`There is nothing called "${unknown}"; there are ${known.join(', ')}.`);
+  process.exitCode = 1;
+} else if (missing !== null) {
+  complain(missing);
+  process.exitCode = 1;
+} else if (process.platform !== 'linux' || availableParallelism() < 2) {
+  complain('The bench of the relay needs Linux and two cores.');
+  process.exitCode = 1;
+} else {
+  await measure(sections.length > 0 ? sections : SECTIONS, cases.length > 0 ? cases : CASES);
+}

@@ -1,0 +1,138 @@
+/**
+ * Owns the relays under load: ours with either data path, and coturn, each a process of its own, with one thread that
+ * relays, pinned to one core, on loopback. Knows nothing of the load.
+ */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { REALM, SECRET } from './generator.ts';
+
+export const SERVERS = ['batched', 'portable', 'coturn'] as const;
+export type ServerName = (typeof SERVERS)[number];
+
+const LOOPBACK = '127.0.0.1';
+const START_MS = 20_000;
+/** A Binding request (RFC 8489 s5): whoever answers it is there. */
+const BINDING = Buffer.from('000100002112a442706172ffffffffffffffffff', 'hex');
+
+export interface Server {
+  readonly name: ServerName;
+  readonly port: number;
+  readonly pid: number;
+  /** Resident memory, in kilobytes of 1024 octets. */
+  residentKb(): number;
+  /** Open descriptors. */
+  descriptors(): number;
+  stop(): Promise<void>;
+}
+
+/** Installs coturn from Debian for root where it is missing. A sentence when it cannot be had. */
+export function ensureCoturn(): string | null {
+  if (spawnSync('turnserver', ['-h'], { stdio: 'ignore' }).error === undefined) return null;
+  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
+    process.stderr.write('Installing coturn from Debian ...\n');
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'coturn'], { stdio: 'ignore' });
+    if (spawnSync('turnserver', ['-h'], { stdio: 'ignore' }).error === undefined) return null;
+  }
+  return 'The bench of the relay needs coturn beside it: install the package coturn.';
+}
+
+export async function startServer(name: ServerName, core: number): Promise<Server> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'parley-bench-server-'));
+  const [command, env] = name === 'coturn' ? coturn(port, folder) : ours(name, port);
+  const child = spawn('taskset', ['-c', String(core), ...command], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let complaint = '';
+  child.stderr.on('data', (chunk) => {
+    complaint += String(chunk);
+  });
+  const { pid } = child;
+  const stop = async () => {
+    if (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await once(child, 'exit');
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  if (pid === undefined || !(await answers(port, child))) {
+    await stop();
+    throw new Error(`${name} did not start: ${complaint.trim()}`);
+  }
+  return {
+    name,
+    port,
+    pid,
+    residentKb: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]),
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    stop,
+  };
+}
+
+type Start = readonly [command: readonly string[], env: Readonly<Record<string, string>>];
+
+function ours(dataPath: 'batched' | 'portable', port: number): Start {
+  const main = join(import.meta.dirname, '../../../turn-host/main.ts');
+  return [
+    [process.execPath, main],
+    {
+      TURN_SECRET: SECRET,
+      TURN_PORT: String(port),
+      TURN_LISTEN: LOOPBACK,
+      TURN_RELAY_IP: LOOPBACK,
+      TURN_REALM: REALM,
+      // The peers of the load are on loopback too.
+      TURN_PEER_POLICY: 'public',
+      TURN_ALLOW_LOOPBACK: '1',
+      TURN_WORKERS: '1',
+      DATA_PATH: dataPath,
+      // All clients are at one address.
+      TURN_MAX_NEW_PER_SECOND: '0',
+      TURN_MAX_UNAUTHENTICATED_PER_SECOND: '1000000',
+    },
+  ];
+}
+
+function coturn(port: number, folder: string): Start {
+  return [
+    [
+      'turnserver',
+      ...['-n', '--no-tls', '--no-dtls', '--no-tcp', '--no-tcp-relay', '--no-cli', '--relay-threads=1'],
+      ...[`--listening-ip=${LOOPBACK}`, `--relay-ip=${LOOPBACK}`, `--listening-port=${port}`],
+      ...['--allow-loopback-peers', `--realm=${REALM}`, '--use-auth-secret'],
+      ...[`--static-auth-secret=${SECRET}`, `--pidfile=${join(folder, 'pid')}`],
+      ...[`--log-file=${join(folder, 'log')}`, '--simple-log', `--userdb=${join(folder, 'db')}`],
+    ],
+    {},
+  ];
+}
+
+async function freePort(): Promise<number> {
+  const probe = createSocket('udp4').bind(0, LOOPBACK);
+  await once(probe, 'listening');
+  const { port } = probe.address();
+  await new Promise<void>((resolve) => probe.close(() => resolve()));
+  return port;
+}
+
+async function answers(port: number, child: ChildProcess): Promise<boolean> {
+  const socket = createSocket('udp4');
+  let isAnswered = false;
+  socket.on('message', () => {
+    isAnswered = true;
+  });
+  socket.on('error', () => undefined);
+  const endsAtMs = performance.now() + START_MS;
+  while (!isAnswered && child.exitCode === null && performance.now() < endsAtMs) {
+    socket.send(BINDING, port, LOOPBACK);
+    await sleep(100);
+  }
+  socket.close();
+  return isAnswered;
+}
