@@ -1,6 +1,9 @@
 /**
  * The portable data path: Node's dgram, on every system that Node runs on. Owns its sockets and flows; the contract is
- * data-path.ts's. What is relayed is copied once, into one send buffer that is used again for every packet.
+ * data-path.ts's, the rules are relaying.ts's. What goes to a client is copied once, into a send buffer that is used again.
+ *
+ * What comes of the packets that one turn of the event loop brought is sent at its end, in a row: every packet that is
+ * sent alone may wake whoever receives it, which costs more than sending it does.
  */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -14,6 +17,11 @@ import { RelayedFlow, Relaying, wrapForClient, wrappedBytes } from './relaying.t
 const SOCKET_BUFFER_BYTES = 4 << 20;
 const MAX_DATAGRAM_BYTES = 65_535;
 const PADDING_BYTES = 4;
+
+/** Packets that wait for the end of the turn; with more they are sent at once. */
+const MAX_QUEUED = 64;
+/** Of the send buffer: a turn's worth of media, and of the longest datagrams a few. */
+const SEND_BUFFER_BYTES = 4 * (DATA_HEADER_BYTES_IPV6 + MAX_DATAGRAM_BYTES + PADDING_BYTES);
 
 /** The addresses are written out already, so dgram need not ask a resolver. */
 function openSocket(family: IpFamily, reusePort: boolean): Socket {
@@ -62,6 +70,16 @@ class PortableListener implements Listener {
   }
 }
 
+/** A packet to be sent; the object is used again for later ones. */
+interface Queued {
+  socket: Socket | null;
+  packet: Uint8Array;
+  port: number;
+  ip: string;
+}
+
+const NO_PACKET = new Uint8Array(0);
+
 class PortableFlow extends RelayedFlow<PortableFlow> {
   readonly socket: Socket;
   /** Where the client's packets go out; null for a stream client. */
@@ -97,8 +115,11 @@ class PortableDataPath extends Relaying<PortableFlow> implements DataPath {
   readonly #closing = new Set<Promise<void>>();
   /** Of the packet at hand; overwritten by the next. */
   readonly #ip: IpWords = new Int32Array(4);
-  /** Where a packet is put together that is sent before the next one comes. */
-  #out = Buffer.allocUnsafe(DATA_HEADER_BYTES_IPV6 + MAX_DATAGRAM_BYTES + PADDING_BYTES);
+  /** Where packets to clients are put together, one after the other until they are sent. */
+  #out = Buffer.allocUnsafeSlow(SEND_BUFFER_BYTES);
+  #outUsed = 0;
+  readonly #queue: Queued[] = [];
+  #queued = 0;
   #isClosed = false;
 
   async listen({ ip, port, reusePort }: { ip: string; port: number; reusePort: boolean }): Promise<Listener> {
@@ -140,6 +161,10 @@ class PortableDataPath extends Relaying<PortableFlow> implements DataPath {
   }
 
   async close(): Promise<void> {
+    if (this.#isClosed) {
+      return;
+    }
+    this.#flush();
     this.#isClosed = true;
     for (const flow of [...this.byRelayed.values()]) {
       flow.close();
@@ -151,6 +176,7 @@ class PortableDataPath extends Relaying<PortableFlow> implements DataPath {
   }
 
   override closeFlow(flow: PortableFlow): void {
+    this.#flush();
     this.leave(flow);
     this.#track(closed(flow.socket));
   }
@@ -181,15 +207,21 @@ class PortableDataPath extends Relaying<PortableFlow> implements DataPath {
     at: number,
     dataBytes: number,
   ): void {
+    const most = DATA_HEADER_BYTES_IPV6 + dataBytes + PADDING_BYTES;
+    if (this.#outUsed + most > this.#out.length) {
+      this.#flush();
+    }
     const out = this.#out;
-    out.set(bytes.subarray(at, at + dataBytes), DATA_HEADER_BYTES_IPV6);
-    const start = wrapForClient(channel, flow.family, ip, port, out, DATA_HEADER_BYTES_IPV6, dataBytes);
-    const packet = out.subarray(start, DATA_HEADER_BYTES_IPV6 + wrappedBytes(channel, dataBytes));
+    const dataAt = this.#outUsed + DATA_HEADER_BYTES_IPV6;
+    out.set(bytes.subarray(at, at + dataBytes), dataAt);
+    const start = wrapForClient(channel, flow.family, ip, port, out, dataAt, dataBytes);
+    const packet = out.subarray(start, dataAt + wrappedBytes(channel, dataBytes));
     const { client } = flow;
     if (client.kind === 'stream') {
       client.write(packet);
     } else if (flow.clientSocket !== null) {
-      this.#sendFromOut(flow.clientSocket, packet, client.port, client.ip);
+      this.#outUsed += most;
+      this.#sendDatagram(flow.clientSocket, packet, client.port, client.ip);
     }
   }
 
@@ -215,25 +247,50 @@ class PortableDataPath extends Relaying<PortableFlow> implements DataPath {
     }
   }
 
-  /** `packet` lies in `#out`. What the system does not take at once is queued, and must not be overwritten then. */
-  #sendFromOut(socket: Socket, packet: Uint8Array, port: number, ip: string): void {
-    if (socket.getSendQueueCount() > 0) {
-      this.#sendDatagram(socket, Buffer.from(packet), port, ip);
-      return;
+  #sendDatagram(socket: Socket, packet: Uint8Array, port: number, ip: string): void {
+    const index = this.#queued;
+    const entry = this.#queue[index];
+    if (entry === undefined) {
+      this.#queue.push({ socket, packet, port, ip });
+    } else {
+      entry.socket = socket;
+      entry.packet = packet;
+      entry.port = port;
+      entry.ip = ip;
     }
-    this.#sendDatagram(socket, packet, port, ip);
-    if (socket.getSendQueueCount() > 0) {
-      this.#out = Buffer.allocUnsafe(this.#out.length);
+    this.#queued = index + 1;
+    if (index === 0) {
+      setImmediate(() => this.#flush());
+    } else if (index === MAX_QUEUED - 1) {
+      this.#flush();
     }
   }
 
-  /** Without a callback: what cannot be sent is lost, as on any network. */
-  #sendDatagram(socket: Socket, packet: Uint8Array, port: number, ip: string): void {
-    if (port === 0 || socket.getSendQueueSize() > SOCKET_BUFFER_BYTES) {
-      this.count(Counter.droppedUnsent);
-    } else {
-      socket.send(packet, port, ip);
+  /** Without callbacks: what cannot be sent is lost, as on any network. */
+  #flush(): void {
+    const count = this.#queued;
+    this.#queued = 0;
+    let isTaken = true;
+    for (let index = 0; index < count; index += 1) {
+      const entry = this.#queue[index];
+      const socket = entry?.socket;
+      if (!entry || !socket) {
+        continue;
+      }
+      if (entry.port === 0 || socket.getSendQueueSize() > SOCKET_BUFFER_BYTES) {
+        this.count(Counter.droppedUnsent);
+      } else {
+        socket.send(entry.packet, entry.port, entry.ip);
+        isTaken = socket.getSendQueueCount() === 0 && isTaken;
+      }
+      entry.socket = null;
+      entry.packet = NO_PACKET;
     }
+    // What the system did not take at once lies in the send buffer still, and must not be overwritten.
+    if (!isTaken) {
+      this.#out = Buffer.allocUnsafeSlow(SEND_BUFFER_BYTES);
+    }
+    this.#outUsed = 0;
   }
 
   #socketOf(listener: Listener): Socket {

@@ -382,7 +382,10 @@ export function wrapForClient(
   }
   const start = at - dataHeaderBytes(family);
   writeDataHeader(bytes, start, family, ip, port, dataBytes);
-  bytes.fill(0, at + dataBytes, at + dataBytes + paddingOf(dataBytes));
+  const end = at + wrappedBytes(null, dataBytes);
+  for (let index = at + dataBytes; index < end; index += 1) {
+    bytes[index] = 0;
+  }
   return start;
 }
 

@@ -10,9 +10,9 @@
  *       hop-channel     client -> ChannelData -> the relayed address of another client -> ChannelData
  *       hop-indication  client -> Send -> the relayed address of another client -> Data
  *       hold        allocations with a channel each; says "ready", releases them at the end of its input, says "released"
- * BYTES is the payload, RATE packets a second in all, TENTHS
- * of a second it lasts, BURST the packets that go to one destination in a row, PID the relay
- * whose CPU time is read. USERS is a file with a line for each client: user name, realm, key in hexadecimal.
+ * BYTES is the payload, RATE packets a second in all, TENTHS of a second it lasts, BURST the packets that go to one
+ * destination in a row, PID the relay whose CPU time is read. USERS is a file with a line for each client: user name,
+ * realm, key in hexadecimal.
  *
  * Prints one line of JSON. Ends with 1 and a line on standard error when it cannot do its work.
  */
@@ -225,8 +225,11 @@ static void release(struct client *client) {
 
 /* ---- sockets ----------------------------------------------------------------------------------------------------- */
 
-static int open_socket(struct sockaddr_in *bound) {
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+/* Peers are at another address than the relay's own, as peers elsewhere are. */
+enum { PEER_ADDRESS = INADDR_LOOPBACK + 1 };
+
+static int open_socket(uint32_t ip, struct sockaddr_in *bound) {
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(ip)};
   socklen_t length = sizeof address;
   int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), buffer = SOCKET_BUFFER;
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, length) < 0) fail("a socket cannot be opened: %s", strerror(errno));
@@ -247,8 +250,8 @@ static void open_clients(int port, const char *users) {
   if (!is_direct && file == NULL) fail("%s cannot be read", users);
   for (int i = 0; i < count; i++) {
     struct client *client = &clients[i];
-    client->socket = open_socket(NULL);
-    if (!is_hop && (!is_hold || i == 0)) peers[i] = open_socket(&client->peer);
+    client->socket = open_socket(INADDR_LOOPBACK, NULL);
+    if (!is_hop && (!is_hold || i == 0)) peers[i] = open_socket(PEER_ADDRESS, &client->peer);
     if (is_hold) client->peer = clients[0].peer;
     struct sockaddr_in *to = is_direct ? &client->peer : &server;
     if (connect(client->socket, (struct sockaddr *)to, sizeof *to) < 0) fail("connect: %s", strerror(errno));

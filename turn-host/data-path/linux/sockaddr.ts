@@ -35,7 +35,8 @@ export function writeSockaddr(
   bytes[at + 3] = port;
   if (family === 4) {
     writeWord(bytes, at + 4, ip[3] ?? 0);
-    bytes.fill(0, at + 8, at + SOCKADDR_IN_BYTES);
+    writeWord(bytes, at + 8, 0);
+    writeWord(bytes, at + 12, 0);
     return;
   }
   writeWord(bytes, at + 4, 0);
