@@ -16,13 +16,14 @@ export async function createDataPath(
   wanted: DataPathName | 'auto',
   options: DataPathOptions,
   log: (line: string) => void,
+  load: () => Promise<Libc> = loadLibc,
 ): Promise<DataPath> {
   if (wanted === 'portable') {
     return createPortableDataPath(options);
   }
   let libc: Libc;
   try {
-    libc = await loadLibc();
+    libc = await load();
     proveBatching(libc);
   } catch (error) {
     const reason = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);

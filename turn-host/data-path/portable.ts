@@ -15,6 +15,8 @@ import { familyOf, type IpFamily, type IpWords, ipWords, readIp } from './ip-wor
 import { RelayedFlow, Relaying, wrapForClient, wrappedBytes } from './relaying.ts';
 
 const SOCKET_BUFFER_BYTES = 4 << 20;
+/** Linux reports twice what it grants, with its own bookkeeping (socket(7)). */
+const REPORTED_BUFFERS = process.platform === 'linux' ? 2 : 1;
 const MAX_DATAGRAM_BYTES = 65_535;
 const PADDING_BYTES = 4;
 
@@ -65,8 +67,8 @@ class PortableListener implements Listener {
     this.ip = ip;
     this.socket = socket;
     this.port = socket.address().port;
-    this.receiveBufferBytes = socket.getRecvBufferSize();
-    this.sendBufferBytes = socket.getSendBufferSize();
+    this.receiveBufferBytes = socket.getRecvBufferSize() / REPORTED_BUFFERS;
+    this.sendBufferBytes = socket.getSendBufferSize() / REPORTED_BUFFERS;
   }
 }
 

@@ -4,7 +4,7 @@
  * measured, whether or not targets are reached. docs/bench.md explains the figures.
  */
 import { availableParallelism } from 'node:os';
-import { type Figure, formatFigures, median, type Target } from '../figures.ts';
+import { type Figure, formatFigures, formatNumber, median, type Target } from '../figures.ts';
 import { Generator, type Report } from './generator.ts';
 import { ensureCoturn, SERVERS, type Server, type ServerName, startServer } from './servers.ts';
 
@@ -66,18 +66,29 @@ class Bench {
     this.#servers = servers;
   }
 
-  /** Packets for each CPU second and latency, at the common rate and at half of what coturn carries. */
+  /** Packets for each CPU second at three rates, and latency at half of what coturn carries. */
   async load({ name, mode, ...bounds }: Case): Promise<void> {
     await this.#inTurns((server) => this.#run(server, mode, COMMON_RATE, RUN_TENTHS), 1);
-    const half = Math.round((await this.#highest(this.#server('coturn'), mode)).packetsPerSecond / 2);
+    const full = (await this.#highest(this.#server('coturn'), mode)).packetsPerSecond;
+    const half = Math.round(full / 2);
     const direct = await this.#direct(half);
-    for (const rate of [COMMON_RATE, half]) {
+    for (const [rate, what] of [
+      [COMMON_RATE, 'common'],
+      [half, 'half load'],
+      [full, 'full load'],
+    ] as const) {
       const reports = await this.#inTurns((server) => this.#run(server, mode, rate, RUN_TENTHS), ROUNDS);
-      const at = rate === half ? `${name}, half load (${rate}/s)` : `${name}, ${rate}/s`;
-      this.#compare(`${at}: packets`, 'per CPU second', reports, perCpuSecond, (server) => ({
-        kind: 'ratio-at-least',
-        bound: bounds[server],
-      }));
+      const at = `${name}, ${what} (${rate}/s)`;
+      // At its highest rate coturn loses packets now and then: what it relays is counted, and nothing judged.
+      this.#compare(`${at}: packets`, 'per CPU second', reports, perCpuSecond, (server) =>
+        rate === full ? null : { kind: 'ratio-at-least', bound: bounds[server] },
+      );
+      const lost = [...reports].map(
+        ([server, list]) => `${server} ${formatNumber(median(list.map(lossOf)) * 100)} %`,
+      );
+      this.notes.push(
+        `${at}: lost, median: ${lost.join(', ')}; wrong: ${sumOf(reports, ({ wrong }) => wrong)}.`,
+      );
       if (rate !== half) continue;
       for (const [quantile, latency] of [
         ['p50', ({ p50Us }: Report) => p50Us - direct.p50Us],
@@ -87,10 +98,6 @@ class Bench {
           quantile === 'p99' && server === 'batched' ? { kind: 'ratio-at-most', bound: 1 } : null;
         this.#compare(`${at}: added latency ${quantile}`, 'us', reports, latency, target);
       }
-      const lost = [...reports].map(([server, list]) => `${server} ${median(list.map(lossOf)) * 100} %`);
-      this.notes.push(
-        `${at}: lost, median: ${lost.join(', ')}; wrong: ${sumOf(reports, ({ wrong }) => wrong)}.`,
-      );
     }
   }
 

@@ -36,6 +36,7 @@
 
 enum {
   MAX_CLIENTS = 20000,
+  MAX_ATTEMPTS = 50,
   BATCH = 64,
   PACKET = 2048,
   CHANNEL = 0x4001,
@@ -178,13 +179,15 @@ static void take_nonce(struct client *client, const struct message *answer) {
   client->nonce_bytes = length;
 }
 
-static void allocate(struct client *client) {
+/* 0 when the relay still knows another allocation of this socket's port: coturn forgets a released one only by and by. */
+static int allocate(struct client *client) {
   static const uint8_t udp[4] = {17};
   struct message request, answer;
   int length, error;
   begin(&request, ALLOCATE);
   add(&request, TRANSPORT, udp, sizeof udp);
   error = exchange(client, &request, &answer);
+  if (error == 437) return 0;
   if (error != 401) fail("the first Allocate was answered %d", error);
   take_nonce(client, &answer);
   begin(&request, ALLOCATE);
@@ -197,6 +200,7 @@ static void allocate(struct client *client) {
   client->relayed.sin_family = AF_INET;
   client->relayed.sin_port = htons((uint16_t)(get16(relayed + 2) ^ (COOKIE >> 16)));
   client->relayed.sin_addr.s_addr = htonl(get32(relayed + 4) ^ COOKIE);
+  return 1;
 }
 
 static void grant(struct client *client) {
@@ -239,6 +243,12 @@ static int open_socket(uint32_t ip, struct sockaddr_in *bound) {
   return fd;
 }
 
+static int connect_socket(const struct sockaddr_in *to) {
+  int fd = open_socket(INADDR_LOOPBACK, NULL);
+  if (connect(fd, (const struct sockaddr *)to, sizeof *to) < 0) fail("connect: %s", strerror(errno));
+  return fd;
+}
+
 static void open_clients(int port, const char *users) {
   struct sockaddr_in server = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -250,12 +260,12 @@ static void open_clients(int port, const char *users) {
   if (!is_direct && file == NULL) fail("%s cannot be read", users);
   for (int i = 0; i < count; i++) {
     struct client *client = &clients[i];
-    client->socket = open_socket(INADDR_LOOPBACK, NULL);
     if (!is_hop && (!is_hold || i == 0)) peers[i] = open_socket(PEER_ADDRESS, &client->peer);
     if (is_hold) client->peer = clients[0].peer;
-    struct sockaddr_in *to = is_direct ? &client->peer : &server;
-    if (connect(client->socket, (struct sockaddr *)to, sizeof *to) < 0) fail("connect: %s", strerror(errno));
-    if (is_direct) continue;
+    if (is_direct) {
+      client->socket = connect_socket(&client->peer);
+      continue;
+    }
     char key[33];
     if (fscanf(file, "%127s %63s %32s", client->user, client->realm, key) != 3) fail("%s is too short", users);
     for (int octet = 0; octet < 16; octet++) {
@@ -263,7 +273,14 @@ static void open_clients(int port, const char *users) {
       sscanf(key + 2 * octet, "%2x", &value);
       client->key[octet] = (uint8_t)value;
     }
-    allocate(client);
+    int attempts = 0;
+    do {
+      /* The one before stays open meanwhile, so that its port is not given again. */
+      int before = attempts > 0 ? client->socket : -1;
+      client->socket = connect_socket(&server);
+      if (before >= 0) close(before);
+    } while (!allocate(client) && ++attempts < MAX_ATTEMPTS);
+    if (attempts == MAX_ATTEMPTS) fail("Allocate was answered 437 again and again");
   }
   if (file != NULL) fclose(file);
   if (is_direct) return;

@@ -7,6 +7,7 @@
  *   sockaddr_in   0 family u16   2 port u16 be   4 address 4 octets                      16 in all
  *   sockaddr_in6  0 family u16   2 port u16 be   4 flowinfo   8 address 16   24 scope u32  28 in all
  */
+import { networkInterfaces } from 'node:os';
 import type { IpFamily, IpWords } from '../ip-words.ts';
 import { AF_INET, AF_INET6 } from './constants.ts';
 
@@ -82,10 +83,18 @@ export function readScope(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** The number after `%`, which is how this data path writes the interface of a link-local address; else 0. */
+/** The interface that a link-local address names after `%`, by number, as this data path writes it, or by name; else 0. */
 export function scopeOf(text: string): number {
   const zone = text.indexOf('%');
-  return zone < 0 ? 0 : Number(text.slice(zone + 1)) || 0;
+  if (zone < 0) {
+    return 0;
+  }
+  const name = text.slice(zone + 1);
+  if (/^[0-9]{1,9}$/.test(name)) {
+    return Number(name);
+  }
+  const own = networkInterfaces()[name]?.find((address) => address.family === 'IPv6');
+  return own?.family === 'IPv6' ? own.scopeid : 0;
 }
 
 function readWord(bytes: Uint8Array, at: number): number {

@@ -100,13 +100,13 @@ export class Sockets {
     return readSockaddr(bytes, this.#nameAt, new Int32Array(4));
   }
 
-  /** What the kernel granted, in its own count, which includes its bookkeeping: twice what was asked for, or less. */
+  /** What the kernel granted of what was asked for; it reports twice that, with its own bookkeeping (socket(7)). */
   receiveBufferBytes(fd: number): number {
-    return this.#get(fd, SO_RCVBUF);
+    return this.#get(fd, SO_RCVBUF) / 2;
   }
 
   sendBufferBytes(fd: number): number {
-    return this.#get(fd, SO_SNDBUF);
+    return this.#get(fd, SO_SNDBUF) / 2;
   }
 
   #set(fd: number, level: number, name: number, value: number): void {
