@@ -301,6 +301,9 @@ async function measure(sections: readonly Section[], cases: readonly Case[]): Pr
   for (const note of bench.notes) say(note);
 }
 
+// Ended from outside it takes its relays with it.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+
 const asked = process.argv.slice(2);
 const sections = SECTIONS.filter((name) => asked.includes(name));
 const cases = CASES.filter(({ mode }) => asked.includes(mode));

@@ -54,9 +54,12 @@ export async function startServer(name: ServerName, core: number): Promise<Serve
     complaint += String(chunk);
   });
   const { pid } = child;
+  const kill = () => child.kill('SIGTERM');
+  process.on('exit', kill);
   const stop = async () => {
+    process.off('exit', kill);
     if (child.exitCode === null && child.signalCode === null) {
-      child.kill('SIGTERM');
+      kill();
       await once(child, 'exit');
     }
     rmSync(folder, { recursive: true, force: true });
