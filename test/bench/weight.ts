@@ -2,6 +2,8 @@
  * Section `weight`: what a browser with an empty cache fetches to get from the link into the call. Owns the counting
  * of requests and of compressed bytes; reads the built client over HTTP like any browser.
  */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Browser } from 'playwright-core';
 import type { SectionResult } from './figures.ts';
@@ -9,6 +11,15 @@ import { invitation, VIEWPORT } from './people.ts';
 
 const TARGET_SCRIPT_KB = 60;
 const TARGET_REQUESTS = 6;
+
+const ASSETS = join(import.meta.dirname, '../../dist/client/assets');
+
+/** Every script that a call can come to fetch, its parts for later included; all but that of the page on how it works. */
+function scriptsOfACall(): number {
+  return readdirSync(ASSETS)
+    .filter((name) => name.endsWith('.js') && !name.startsWith('about-'))
+    .reduce((sum, name) => sum + gzippedKb(readFileSync(join(ASSETS, name))), 0);
+}
 
 /** Kilobytes of 1000 bytes, compressed as a server would once, at deployment. */
 function gzippedKb(bytes: Buffer): number {
@@ -54,6 +65,13 @@ export async function measureWeight(browser: Browser, origin: string): Promise<S
           ours: [kilobytes('script')],
           floor: null,
           target: { kind: 'value-at-most', bound: TARGET_SCRIPT_KB },
+        },
+        {
+          name: 'script with all that is fetched later, gzipped',
+          unit: 'KB',
+          ours: [scriptsOfACall()],
+          floor: null,
+          target: null,
         },
         {
           name: 'everything fetched, gzipped',
