@@ -90,13 +90,14 @@ export function SharerTools(props: { model: PointerModel; screen: ScreenModel })
           <button
             type="button"
             class="quiet"
+            title="Your screen with the others’ pointers, above everything else"
             onClick={() => {
               const end = close();
               if (end) end();
               else void open(from());
             }}
           >
-            {close() ? 'Close small window' : 'Small window on top'}
+            {close() ? 'Close small window' : 'Small window'}
           </button>
         )}
       </Show>
