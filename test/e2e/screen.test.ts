@@ -281,6 +281,25 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
   expect((await view(bob, 'Alice'))[2]).toBe(2.5);
   await bob.page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
 
+  // Two fingers that part, then one that moves.
+  const touch = await bob.context.newCDPSession(bob.page);
+  const [middleX, middleY] = [box.x + box.width / 2, box.y + box.height / 2];
+  const fingers = (type: 'touchStart' | 'touchMove' | 'touchEnd', apart: readonly number[]) =>
+    touch.send('Input.dispatchTouchEvent', {
+      type,
+      touchPoints: apart.map((x, id) => ({ x: middleX + x, y: middleY, id })),
+    });
+  await fingers('touchStart', [-40, 40]);
+  for (const apart of [60, 80, 100]) await fingers('touchMove', [-apart, apart]);
+  await fingers('touchEnd', []);
+  await expect.poll(async () => (await view(bob, 'Alice'))[2], PATIENTLY).toBeGreaterThan(2);
+  const [pinched = 0] = await view(bob, 'Alice');
+  await fingers('touchStart', [0]);
+  for (const x of [30, 60, 90]) await fingers('touchMove', [x]);
+  await fingers('touchEnd', []);
+  await expect.poll(async () => (await view(bob, 'Alice'))[0], PATIENTLY).toBeGreaterThan(pinched);
+  await tile.getByRole('button', { name: /^Reset zoom/ }).click();
+
   // Large beside the others; a pin makes a person large instead.
   const width = async (element: ReturnType<Person['tile']>) => (await element.boundingBox())?.width ?? 0;
   expect(await width(tile)).toBeGreaterThan(2 * (await width(bob.tile('Alice'))));
