@@ -143,6 +143,10 @@ it('names, lengths, hashes and orders that lie are shown as text, thrown away, o
     encodeChunk(6, 0, bytesOf(1000, 1)),
   ]);
   await says(alice, 'file 6.bin', 'It was not what had been offered, and was thrown away');
+  // More than this browser's share of any disk that tests run on.
+  await order(mallory, [offer(7, { sizeBytes: 60 * 1024 ** 3 })]);
+  await press(alice, 'file 7.bin', 'Accept');
+  await says(alice, 'file 7.bin', /This browser has no room for it/);
   // So far it may all have been an accident.
   await waitForMedia([alice, mallory], 1);
   await order(mallory, [Uint8Array.of(1, 99, 0, 0, 0, 0)], 25);

@@ -338,6 +338,9 @@ async function privateSink(meta: StoredMeta): Promise<Sink> {
   try {
     if (!known || !same(known.meta.root, meta.root) || known.meta.sizeBytes !== meta.sizeBytes) {
       const json = new TextEncoder().encode(JSON.stringify({ ...meta, root: [...meta.root] }));
+      // Asked beforehand: not every browser holds a truncation against the page's share.
+      const { quota = Number.POSITIVE_INFINITY, usage = 0 } = await navigator.storage.estimate();
+      if (meta.sizeBytes > quota - usage) throw new DOMException('no room', 'QuotaExceededError');
       const head = new Uint8Array(4 + json.length);
       new DataView(head.buffer).setUint32(0, json.length);
       head.set(json, 4);
