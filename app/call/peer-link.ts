@@ -251,11 +251,17 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   if (!options.polite) adopt(TRANSCEIVERS.map((kind) => pc.addTransceiver(kind, { direction: 'sendrecv' })));
   negotiation.start();
 
+  // What is said before it, the peer does not look at: on a busy machine theirs may be verified before ours is made.
+  let proofSent = () => {};
+  const ownProof = new Promise<void>((settle) => {
+    proofSent = settle;
+  });
   control.addEventListener(
     'open',
     async () => {
       const tag = await options.confirmation.tag();
       if (!signal.aborted) sendControl({ kind: 'confirm', tag });
+      proofSent();
     },
     { signal },
   );
@@ -289,6 +295,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     if (!peerConfirmed) {
       if (frame.kind !== 'confirm') return;
       const proven = await options.confirmation.verify(frame.tag);
+      await ownProof;
       if (signal.aborted) return;
       if (!proven) {
         events.refused();
