@@ -217,8 +217,9 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     }
   }
 
+  /** `file` is null when it could not be read: said like any other that cannot. */
   async function sendOne(
-    file: Blob,
+    file: Blob | null,
     name: string,
     handle: FileSystemFileHandle | null,
     keys: readonly string[],
@@ -228,8 +229,8 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
       id,
       idText: hex(id),
       name,
-      type: cleanType(file.type),
-      sizeBytes: file.size,
+      type: cleanType(file?.type ?? ''),
+      sizeBytes: file?.size ?? 0,
       file,
       handle,
       prepared: null,
@@ -237,7 +238,7 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     };
     const all = keys.map((key) => addOutgoing(source, key, false));
     changed();
-    const ready = file.size <= MAX_FILE_BYTES && (await prepare(source));
+    const ready = file !== null && file.size <= MAX_FILE_BYTES && (await prepare(source));
     for (const one of all) {
       if (!ready) one.end('unreadable');
       if (one.state() !== 'offered') continue;
@@ -266,8 +267,7 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     const [top = ''] = tops;
     const name = isFolder && tops.size === 1 ? `${top}.zip` : `${items.length} files.zip`;
     const archive = await createArchive(entries).catch(() => null);
-    // A folder that cannot be read is said to be so as a file is.
-    await sendOne(archive ?? new Blob([]).slice(0), cleanFileName(name), null, keys);
+    await sendOne(archive, cleanFileName(name), null, keys);
   }
 
   // ---- receiving
