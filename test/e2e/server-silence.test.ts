@@ -33,6 +33,16 @@ const USES: readonly (readonly [what: string, use: Use])[] = [
     },
   ],
   [
+    'a message',
+    async (alice, bob) => {
+      for (const person of [alice, bob]) await button(person, 'Chat').click();
+      const field = alice.page.getByRole('textbox', { name: 'Message', exact: true });
+      await field.fill('Between us');
+      await field.press('Enter');
+      await bob.page.getByRole('log', { name: 'Messages' }).getByText('Between us').waitFor();
+    },
+  ],
+  [
     'muting',
     async (alice, bob) => {
       await button(alice, 'Microphone').click();
