@@ -80,15 +80,18 @@ async function received(person: Person): Promise<Received[]> {
   });
 }
 
-/** Waits until each of `viewers` decodes new frames of a screen on `links` of their links. */
+const LOOK_MS = 1_000;
+
+/** Waits until each of `viewers` goes on decoding a screen on `links` of their links, and on no other. */
 async function waitForScreens(viewers: readonly Person[], links: number): Promise<void> {
-  const before = await Promise.all(viewers.map(received));
   await expect
     .poll(async () => {
+      const before = await Promise.all(viewers.map(received));
+      await new Promise((settle) => setTimeout(settle, LOOK_MS));
       const now = await Promise.all(viewers.map(received));
       return now.map(
         (samples, person) =>
-          samples.filter(({ screen }, link) => screen > (before[person]?.[link]?.screen ?? 0) + 3).length,
+          samples.filter(({ screen }, link) => screen > (before[person]?.[link]?.screen ?? 0)).length,
       );
     }, PATIENTLY)
     .toEqual(viewers.map(() => links));
