@@ -219,7 +219,9 @@ export function createCall(
     async report(key) {
       const member = mesh?.member(key);
       const link = member?.link();
-      return member && link ? reporter.report(key, await link.stats(), member.refusedSignals()) : null;
+      return member && link
+        ? reporter.report(key, await link.stats(), link.streams.main, member.refusedSignals())
+        : null;
     },
     retry() {
       signaling?.retry();

@@ -10,6 +10,7 @@ interface StatsEntry {
   readonly id: string;
   readonly timestamp: number;
   readonly kind?: string;
+  readonly trackIdentifier?: string;
   readonly codecId?: string;
   readonly mimeType?: string;
   readonly bytesReceived?: number;
@@ -34,21 +35,24 @@ interface Sample {
 }
 
 export interface Reporter {
-  report(key: string, stats: RTCStatsReport, refusedSignals: number): LinkReport;
+  /** `main` is the peer's camera and microphone: a shared screen and its sound are not what is reported. */
+  report(key: string, stats: RTCStatsReport, main: MediaStream, refusedSignals: number): LinkReport;
 }
 
 export function createReporter(): Reporter {
   const samples = new Map<string, Sample>();
   return {
-    report(key, stats, refusedSignals) {
+    report(key, stats, main, refusedSignals) {
       const entries = new Map<string, StatsEntry>();
       stats.forEach((entry: StatsEntry) => {
         entries.set(entry.id, entry);
       });
       const all = [...entries.values()];
       const inbound = all.filter((entry) => entry.type === 'inbound-rtp');
-      const video = inbound.find((entry) => entry.kind === 'video' && entry.frameWidth);
-      const audio = inbound.find((entry) => entry.kind === 'audio');
+      const ids = new Set(main.getTracks().map(({ id }) => id));
+      const ofMain = inbound.filter(({ trackIdentifier }) => trackIdentifier && ids.has(trackIdentifier));
+      const video = ofMain.find((entry) => entry.kind === 'video' && entry.frameWidth);
+      const audio = ofMain.find((entry) => entry.kind === 'audio');
       const transport = all.find((entry) => entry.type === 'transport');
       const pair = entries.get(transport?.selectedCandidatePairId ?? '');
       const local = entries.get(pair?.localCandidateId ?? '');
