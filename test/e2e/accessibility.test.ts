@@ -9,9 +9,18 @@ const stage = useStage({ turn: false });
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 async function violations(page: Page): Promise<string[]> {
+  await settled(page);
   await page.evaluate(source);
   const results = await page.evaluate<AxeResults>('axe.run()');
   return results.violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
+}
+
+/** A colour on its way from one scheme or state to the next has no contrast to judge: axe looks when all have arrived. */
+async function settled(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const running = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    await Promise.allSettled(running.map((transition) => transition.finished));
+  });
 }
 
 it('axe finds nothing on home, lobby, call and how it works', async () => {
