@@ -78,6 +78,10 @@ export interface CallModel extends CallStore {
   /** What the browser measured on the link to a peer; null where there is none. Rates are since it was asked last. */
   report(peerKey: string): Promise<LinkReport | null>;
   retry(): void;
+  /** Whether this person went back or elsewhere, and is to say whether they mean to leave. The call goes on meanwhile. */
+  readonly isLeaving: Accessor<boolean>;
+  stay(): void;
+  /** Also goes where they were going. */
   leave(): void;
   joinAgain(): void;
   /** Back to the lobby of the same invitation, to give another password for instance. */
@@ -113,6 +117,8 @@ export function createApp(services: Services): AppModel {
   let release = () => {};
   let current: Invitation | null = null;
   let leaveCall = () => {};
+  let askToLeave = () => {};
+  let isCallEntry = address.isCall();
   /** What was chosen in a lobby that was left to read how it works. */
   let setAside: { readonly secretText: string; readonly choices: Carried } | null = null;
   let chosenInLobby: () => typeof setAside = () => null;
@@ -122,12 +128,24 @@ export function createApp(services: Services): AppModel {
     release();
     release = () => {};
     leaveCall = () => {};
+    askToLeave = () => {};
     chosenInLobby = () => null;
     setView(make());
   };
 
   const enterInvitation = (invitation: Invitation) =>
     address.enter(services.formatInvitation(address.origin, invitation));
+
+  function enterCall(link: string): void {
+    address.enterCall(link);
+    isCallEntry = true;
+  }
+
+  /** Whether the address is this invitation, however it is written. */
+  function isAt({ secretText }: Invitation): boolean {
+    const parsed = services.parseInvitation(address.href());
+    return !isAbout() && parsed.ok && parsed.invitation.secretText === secretText;
+  }
 
   function isAbout(): boolean {
     return new URL(address.href()).pathname === ABOUT_PATH;
@@ -237,6 +255,7 @@ export function createApp(services: Services): AppModel {
           // The call takes both over.
           prepared = null;
           release = dispose;
+          enterCall(services.formatInvitation(address.origin, invitation));
           show(() => running(invitation, call, local, choices, name().trim()));
         },
       };
@@ -270,6 +289,19 @@ export function createApp(services: Services): AppModel {
         leaveCall();
         dispose();
       };
+      const link = services.formatInvitation(address.origin, invitation);
+      const [isLeaving, setLeaving] = createSignal(false);
+      let isGoingOn = false;
+      askToLeave = () => {
+        isGoingOn = !isAt(invitation);
+        // Nobody is kept: what they came to is right below, and one press goes there.
+        enterCall(link);
+        setLeaving(true);
+      };
+      const stay = () => {
+        isGoingOn = false;
+        setLeaving(false);
+      };
       const carry = (): Carried => {
         const snapshot = local.snapshot();
         return {
@@ -280,7 +312,7 @@ export function createApp(services: Services): AppModel {
       return {
         kind: 'call',
         ...store,
-        link: services.formatInvitation(address.origin, invitation),
+        link,
         label: invitation.label,
         name,
         relayOnly: choices.relayOnly,
@@ -294,7 +326,13 @@ export function createApp(services: Services): AppModel {
         level: (key) => call.level(key),
         report: (key) => call.report(key),
         retry: () => call.retry(),
-        leave: leaveCall,
+        isLeaving,
+        stay,
+        leave() {
+          leaveCall();
+          if (isGoingOn) address.back();
+          stay();
+        },
         joinAgain() {
           const carried = carry();
           batch(() => {
@@ -324,21 +362,20 @@ export function createApp(services: Services): AppModel {
   onCleanup(
     address.onChange(() => {
       const shown = view();
-      if (isAbout()) {
-        const { hash } = new URL(address.href());
-        // Forward, after one came back and joined: reading is no reason to hang up.
-        if (shown.kind === 'call' && !shown.view.endCode) address.enter(shown.link);
+      const wasCall = isCallEntry;
+      isCallEntry = address.isCall();
+      const isSame = current !== null && isAt(current);
+      if (shown.kind === 'call' && !shown.view.endCode) {
+        if (!isSame || !isCallEntry) askToLeave();
+      } else if (isAbout()) {
         // From section to section the browser scrolls by itself.
-        else if (shown.kind !== 'about' || services.parseInvitation(hash).ok) {
-          setAside = chosenInLobby();
-          show(route);
-        }
-        return;
-      }
-      const parsed = services.parseInvitation(address.href());
-      // The same invitation written another way changes nothing.
-      if (parsed.ok && parsed.invitation.secretText === current?.secretText) return;
-      show(route);
+        if (shown.kind === 'about' && !services.parseInvitation(new URL(address.href()).hash).ok) return;
+        setAside = chosenInLobby();
+        show(route);
+      } else if (!isSame) show(route);
+      else if (shown.kind === 'call') shown.toLobby();
+      // Back, over the entry of a call that is over, to the lobby one is in already.
+      else if (wasCall && !isCallEntry) address.back();
     }),
   );
   onCleanup(() => release());

@@ -9,22 +9,28 @@ interface Kept {
   readonly invitation: string;
 }
 
+/** The state of a call's entry. */
+const CALL = 'call';
+
 /** What is used of a window: the test seam. */
 interface AddressedPage {
   readonly location: Pick<Location, 'origin' | 'href' | 'pathname' | 'search' | 'hash'>;
-  readonly history: Pick<History, 'state' | 'pushState' | 'replaceState'>;
+  readonly history: Pick<History, 'state' | 'pushState' | 'replaceState' | 'back'>;
   addEventListener(type: 'popstate' | 'hashchange', listener: () => void): void;
 }
 
 export function createPageAddress(page: AddressedPage): Address {
   const { location, history } = page;
   const listeners = new Set<() => void>();
-  let announced = location.href;
   let kept = readKept(history.state);
 
+  const isCall = () => history.state === CALL;
+  // A call and its lobby have one address.
+  const place = () => `${isCall()} ${location.href}`;
+  let announced = place();
   const announce = () => {
-    if (location.href === announced) return;
-    announced = location.href;
+    if (place() === announced) return;
+    announced = place();
     for (const listener of [...listeners]) listener();
   };
   const push = (url: string, state: Kept | null) => {
@@ -58,9 +64,18 @@ export function createPageAddress(page: AddressedPage): Address {
     keep(invitation) {
       kept = { invitation };
       history.replaceState(kept, '', ABOUT_PATH);
-      announced = location.href;
+      announced = place();
     },
     kept: () => (location.pathname === ABOUT_PATH ? (kept?.invitation ?? null) : null),
+    enterCall(url) {
+      const { pathname, hash } = new URL(url);
+      if (!isCall() || location.pathname !== pathname || location.hash !== hash)
+        history.pushState(CALL, '', pathname + hash);
+      kept = null;
+      announced = place();
+    },
+    isCall,
+    back: () => history.back(),
     onChange(listener) {
       listeners.add(listener);
       return () => {

@@ -43,6 +43,15 @@ export interface Address {
   keep(invitation: string): void;
   /** The invitation kept at `ABOUT_PATH`, unchecked; null anywhere else. */
   kept(): string | null;
+  /**
+   * Puts the entry of a call above the present one, at the address `url`, unless this is one; so that going back from a call
+   * leads to its lobby, and is announced to `onChange`. Not announced itself.
+   */
+  enterCall(url: string): void;
+  /** Whether the present entry is one that `enterCall` made. */
+  isCall(): boolean;
+  /** As the browser's button does. Announced to `onChange`. */
+  back(): void;
   /** Returns the function that ends the subscription. */
   onChange(listener: () => void): () => void;
 }

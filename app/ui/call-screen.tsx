@@ -206,6 +206,17 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </Show>
         <ShareLink link={props.model.link} />
       </Dialog>
+      <Dialog title="Leave the call?" open={props.model.isLeaving()} onClose={() => props.model.stay()}>
+        <p>You can join again with the same link.</p>
+        <div class="row">
+          <button type="button" class="primary" ref={focusSoon} onClick={() => props.model.stay()}>
+            Stay
+          </button>
+          <button type="button" class="danger" onClick={() => props.model.leave()}>
+            Leave
+          </button>
+        </div>
+      </Dialog>
       <Dialog title="Shortcuts" open={open() === 'keys'} onClose={closer('keys')}>
         <dl class="keys">
           <For each={shortcuts}>
@@ -233,6 +244,11 @@ function Running(props: { app: AppModel; model: CallModel }) {
       </Dialog>
     </main>
   );
+}
+
+/** When what is around it is shown, which gives the focus to its first button. */
+function focusSoon(element: HTMLElement): void {
+  onMount(() => element.focus());
 }
 
 function unreadWords(unread: number): string | undefined {

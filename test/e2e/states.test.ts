@@ -168,6 +168,40 @@ it('after Leave devices are off, the other side is alone, and Join again is a wh
   expect([await tiles(alice), await tiles(bob)]).toEqual([2, 2]);
 });
 
+it('going back asks first, the focus on staying; the call runs meanwhile, and leaving is one press by keyboard', async () => {
+  const bob = await stage.open(stage.system.url, 'Bob');
+  await button(bob, 'Start a call').click();
+  const url = bob.page.url();
+  await bob.join();
+  const alice = await stage.open(url, 'Alice');
+  await alice.join();
+  await waitForMedia([alice, bob], 1);
+  const question = bob.page.getByRole('dialog', { name: 'Leave the call?' });
+  const focused = () => bob.page.evaluate(() => document.activeElement?.textContent);
+  for (const answer of ['Enter', 'Escape']) {
+    await bob.page.evaluate(() => history.back());
+    await question.waitFor();
+    await expect.poll(focused).toBe('Stay');
+    expect(bob.page.url()).toBe(url);
+    await bob.page.keyboard.press(answer);
+    await question.waitFor({ state: 'hidden' });
+  }
+  await waitForMedia([alice, bob], 1);
+
+  await bob.page.evaluate(() => history.go(-2));
+  await question.waitFor();
+  await expect.poll(focused).toBe('Stay');
+  await bob.page.keyboard.press('Tab');
+  expect(await focused()).toBe('Leave');
+  await bob.page.keyboard.press('Enter');
+  await button(bob, 'Start a call').waitFor();
+  expect(await liveTracks(bob.page)).toBe(0);
+  await heading(alice, 'Nobody else is here yet').waitFor();
+  await bob.page.evaluate(() => history.forward());
+  await button(bob, 'Join').waitFor();
+  expect(bob.page.url()).toBe(url);
+});
+
 it('a link that is not whole, or has its key in the wrong place, says what is wrong', async () => {
   const alice = await stage.open(stage.system.url, 'Alice');
   const field = alice.page.getByRole('textbox', { name: 'Invitation link' });

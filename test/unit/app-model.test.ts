@@ -40,19 +40,27 @@ const ORIGIN = 'https://parley.example';
 
 /** A browser's history by the contract of `Address`, with `back` and `forward` as its buttons. */
 function fakeAddress(start: string) {
-  let entries: { href: string; kept: string | null }[] = [{ href: start, kept: null }];
+  interface Entry {
+    readonly href: string;
+    readonly kept: string | null;
+    readonly call: boolean;
+  }
+  let entries: Entry[] = [{ href: start, kept: null, call: false }];
   let at = 0;
   const listeners = new Set<() => void>();
-  const entry = () => entries[at] ?? { href: '', kept: null };
+  const entry = () => entries[at] ?? { href: '', kept: null, call: false };
   const announce = () => {
     for (const listener of [...listeners]) listener();
   };
-  const go = (href: string, kept: string | null = null) => {
-    entries = [...entries.slice(0, at + 1), { href, kept }];
+  const push = (href: string, kept: string | null, call: boolean) => {
+    entries = [...entries.slice(0, at + 1), { href, kept, call }];
     at += 1;
+  };
+  const go = (href: string, kept: string | null = null) => {
+    push(href, kept, false);
     announce();
   };
-  const traverse = (step: 1 | -1) => {
+  const traverse = (step: number) => {
     if (!entries[at + step]) throw new Error('the history ends here');
     at += step;
     announce();
@@ -64,15 +72,20 @@ function fakeAddress(start: string) {
     clear: () => go(`${ORIGIN}/`),
     openAbout: (invitation) => go(`${ORIGIN}${ABOUT_PATH}`, invitation),
     keep(invitation) {
-      entries[at] = { href: `${ORIGIN}${ABOUT_PATH}`, kept: invitation };
+      entries[at] = { href: `${ORIGIN}${ABOUT_PATH}`, kept: invitation, call: false };
     },
     kept: () => entry().kept,
+    enterCall(url) {
+      if (!entry().call || entry().href !== url) push(url, null, true);
+    },
+    isCall: () => entry().call,
+    back: () => traverse(-1),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
-  return { ...address, go, back: () => traverse(-1), forward: () => traverse(1) };
+  return { ...address, go, traverse, forward: () => traverse(1), addresses: () => entries.map(({ href }) => href) };
 }
 
 function fakeMedia(choices: LocalMediaChoices, cameraStatus: SourceStatus) {
@@ -249,16 +262,87 @@ describe('the screens', () => {
     expect(app.view()).toBe(before);
   });
 
-  it('leave the call when the address leads elsewhere, and when the page ends', () => {
-    for (const end of ['address', 'page'] as const) {
-      const { address, calls, medias, screen, dispose } = open(invitation());
-      screen('lobby').join();
-      screen('call');
-      if (end === 'address') address.go(invitation());
-      else dispose();
-      expect(calls[0]?.leave).toHaveBeenCalled();
-      expect(medias[0]?.close).toHaveBeenCalled();
+  it('leave the call when the page ends', () => {
+    const { calls, medias, screen, dispose } = open(invitation());
+    screen('lobby').join();
+    screen('call');
+    dispose();
+    expect(calls[0]?.leave).toHaveBeenCalled();
+    expect(medias[0]?.close).toHaveBeenCalled();
+  });
+});
+
+describe('going back from a call', () => {
+  function inCall(start = `${ORIGIN}/`) {
+    const opened = open(start);
+    if (start === `${ORIGIN}/`) opened.screen('home').start();
+    const url = opened.address.href();
+    opened.screen('lobby').join();
+    opened.calls[0]?.change({ phase: 'joined', server: 'connected' });
+    return { ...opened, url, left: () => opened.calls[0]?.leave.mock.calls.length };
+  }
+
+  it('asks first, with the call and its address as they were, and staying changes nothing', () => {
+    const { address, screen, url, left } = inCall();
+    const before = address.addresses();
+    for (let time = 0; time < 2; time += 1) {
+      address.back();
+      expect([screen('call').isLeaving(), address.href(), left()]).toEqual([true, url, 0]);
+      screen('call').stay();
+      expect(screen('call').isLeaving()).toBe(false);
     }
+    expect(address.addresses()).toEqual(before);
+  });
+
+  it('and leaving says that the call is over; further back are its lobby and what was before it', () => {
+    const { address, screen, url, left } = inCall();
+    address.back();
+    screen('call').leave();
+    expect(left()).toBe(1);
+    expect(screen('call').view.endCode).toBe('left');
+    address.back();
+    expect([screen('lobby').kind, address.href()]).toEqual(['lobby', url]);
+    address.back();
+    screen('home');
+    address.forward();
+    screen('lobby');
+    address.forward();
+    screen('lobby');
+  });
+
+  it('to something else leads there once one has left, and there alone', () => {
+    const other = invitation();
+    for (const elsewhere of ['home', 'other', 'about'] as const) {
+      const { address, screen, url, left, calls } = inCall();
+      if (elsewhere === 'home') address.traverse(-2);
+      else address.go(elsewhere === 'other' ? other : `${ORIGIN}${ABOUT_PATH}`);
+      expect([screen('call').isLeaving(), address.href(), left()]).toEqual([true, url, 0]);
+      screen('call').leave();
+      expect(left()).toBeGreaterThan(0);
+      screen(elsewhere === 'other' ? 'lobby' : elsewhere);
+      if (elsewhere === 'other') expect(address.href()).toBe(other);
+      expect(calls).toHaveLength(1);
+    }
+  });
+
+  it('and staying, then leaving by the button, goes nowhere', () => {
+    const { address, screen } = inCall();
+    address.go(invitation());
+    screen('call').stay();
+    screen('call').leave();
+    expect(screen('call').view.endCode).toBe('left');
+  });
+
+  it('makes no second entry for a call that is joined again, and passes over that of one left for its lobby', () => {
+    const { address, screen, calls } = inCall();
+    const before = address.addresses();
+    screen('call').leave();
+    screen('call').joinAgain();
+    expect([calls.length, address.addresses()]).toEqual([2, before]);
+    screen('call').toLobby();
+    screen('lobby');
+    address.back();
+    screen('home');
   });
 });
 
@@ -334,22 +418,6 @@ describe('how it works', () => {
     const before = app.view();
     address.go(`${about}#limits`);
     expect(app.view()).toBe(before);
-  });
-
-  it('does not end a running call: the address leads back to it', () => {
-    const url = invitation();
-    const { screen, address, calls } = open(url);
-    screen('lobby').about();
-    address.back();
-    screen('lobby').join();
-    calls[0]?.change({ phase: 'joined', server: 'connected' });
-    address.forward();
-    screen('call');
-    expect(calls[0]?.leave).not.toHaveBeenCalled();
-    expect(address.href()).toBe(url);
-    screen('call').leave();
-    address.go(about);
-    screen('about');
   });
 
   it('has no section whose name is an invitation', () => {
@@ -508,6 +576,7 @@ describe('the call', () => {
     screen('call').toLobby();
     expect(screen('lobby').media.source('camera').wanted).toBe(false);
     screen('lobby').join();
+    screen('call').leave();
     screen('call').goHome();
     screen('home');
   });

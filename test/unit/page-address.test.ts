@@ -48,16 +48,18 @@ function fakeWindow(start: string) {
     replaceState(state: unknown, _: string, href?: string) {
       entries[at] = { href: href === undefined ? entry().href : new URL(href, entry().href).href, state };
     },
+    back: () => go(-1),
+  };
+  const go = (step: number) => {
+    const before = url().hash;
+    at += step;
+    fire(before);
   };
   return {
     page: { location, history, addEventListener: events.addEventListener.bind(events) },
     /** Every address of the history, in order. */
     addresses: () => entries.map(({ href }) => href),
-    go(step: number) {
-      const before = url().hash;
-      at += step;
-      fire(before);
-    },
+    go,
   };
 }
 
@@ -107,6 +109,24 @@ describe('the address of the page', () => {
     expect(address.kept()).toBeNull();
     go(1);
     expect(address.kept()).toBe(INVITATION);
+  });
+
+  it('has an entry of its own for a call: entered in silence and once, and left not without a word', () => {
+    const { address, addresses, heard, page } = open(`${ORIGIN}/`);
+    address.enter(INVITATION);
+    for (let time = 0; time < 2; time += 1) address.enterCall(INVITATION);
+    expect([heard, addresses(), address.isCall()]).toEqual([
+      [INVITATION],
+      [`${ORIGIN}/`, INVITATION, INVITATION],
+      true,
+    ]);
+    expect(createPageAddress(page).isCall()).toBe(true);
+    address.back();
+    expect([heard, address.isCall()]).toEqual([[INVITATION, INVITATION], false]);
+    address.enterCall(INVITATION);
+    address.openAbout(INVITATION);
+    address.enterCall(INVITATION);
+    expect([address.href(), address.isCall(), address.kept()]).toEqual([INVITATION, true, null]);
   });
 
   it('moves an invitation out of the fragment of /about without telling', () => {
