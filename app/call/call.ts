@@ -45,6 +45,7 @@ const START: CallSnapshot = {
   phase: 'joining',
   server: 'connecting',
   endCode: null,
+  hasRelay: null,
   strangers: 0,
   peers: [],
 };
@@ -109,6 +110,7 @@ export function createCall(
       phase: mesh.isWelcomed() ? 'joined' : 'joining',
       server: state,
       endCode: null,
+      hasRelay: mesh.hasRelay(),
       strangers: mesh.strangers(),
       peers,
     });

@@ -15,6 +15,10 @@ export function usableIceServers(servers: readonly IceServer[]): RTCIceServer[] 
     .map((server) => ({ ...server, urls: [...server.urls] }));
 }
 
+export function hasRelay(servers: readonly RTCIceServer[]): boolean {
+  return servers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/i.test(url)));
+}
+
 function isUsable(url: string, { username, credential }: IceServer): boolean {
   const [, scheme, port, transport] = ICE_URL.exec(url) ?? [];
   if (scheme === undefined) return false;

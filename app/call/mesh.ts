@@ -14,7 +14,7 @@ import { derivePair } from '../crypto/pair.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
 import type { CallFeature } from './channels/link-port.ts';
 import type { ConnectionPool } from './connection-pool.ts';
-import { usableIceServers } from './ice-servers.ts';
+import { hasRelay, usableIceServers } from './ice-servers.ts';
 import { createMember, type LinkedPeer, type Member, type MemberContext } from './member.ts';
 import type { LocalTracks } from './peer-link.ts';
 import type { Scope } from './scope.ts';
@@ -46,6 +46,8 @@ export interface Mesh {
   peers(): readonly LinkedPeer[];
   /** Whether a welcome was taken in, and with it who was there before. */
   isWelcomed(): boolean;
+  /** Whether the room offers a relay; null until it said so. */
+  hasRelay(): boolean | null;
   /** Whether somebody's link is about to form, or their first picture about to arrive. */
   isSettling(): boolean;
   /** Listed ids whose hello the room's keys do not open. */
@@ -205,6 +207,7 @@ export function createMesh(options: MeshOptions): Mesh {
     peers: () =>
       [...members.values()].filter((member) => member.isPresent()).map((member) => member.snapshot()),
     isWelcomed: () => welcomed,
+    hasRelay: () => (welcomed ? hasRelay(iceServers) : null),
     isSettling: () => [...members.values()].some((member) => member.isSettling()),
     strangers: () => strangers.size,
     member: (key) => members.get(key),

@@ -63,6 +63,8 @@ export interface CallSnapshot {
   readonly server: ServerState;
   /** Set exactly when phase is `ended`. */
   readonly endCode: EndCode | null;
+  /** Whether the server offers a relay; null until the first welcome. */
+  readonly hasRelay: boolean | null;
   /** Members of the room whose hello this link and password do not open. */
   readonly strangers: number;
   /** In order of appearance; everyone whose hello opened. */

@@ -50,6 +50,8 @@ export interface LobbyModel {
   setName(name: string): void;
   readonly relayOnly: Accessor<boolean>;
   setRelayOnly(on: boolean): void;
+  /** Whether a call found that this server has no relay. */
+  readonly isRelayMissing: Accessor<boolean>;
   readonly password: Accessor<string>;
   setPassword(password: string): void;
   /** Starts deriving the keys for the password typed so far, so that `join` does not wait for it. */
@@ -66,6 +68,8 @@ export interface CallModel extends CallStore {
   readonly label: string;
   readonly name: string;
   readonly relayOnly: boolean;
+  /** Whether nobody can be reached because only a relay may be used, and the server has none. */
+  readonly isCutOff: Accessor<boolean>;
   readonly hasPassword: boolean;
   readonly media: MediaModel;
   readonly chat: ChatModel;
@@ -84,6 +88,8 @@ export interface CallModel extends CallStore {
   /** Also goes where they were going. */
   leave(): void;
   joinAgain(): void;
+  /** Joins again, and lets the others see this network's address. */
+  joinDirectly(): void;
   /** Back to the lobby of the same invitation, to give another password for instance. */
   toLobby(): void;
   goHome(): void;
@@ -111,6 +117,7 @@ const FRESH: Carried = { password: '', relayOnly: false, wanted: { microphone: t
 export function createApp(services: Services): AppModel {
   const preferences = createPreferences(services.storage);
   const [shortcuts, setShortcuts] = createSignal(preferences.current().shortcuts);
+  const [isRelayMissing, setRelayMissing] = createSignal(false);
   const { address } = services;
 
   // What the current screen holds; called when another one takes its place.
@@ -239,6 +246,7 @@ export function createApp(services: Services): AppModel {
         },
         relayOnly,
         setRelayOnly,
+        isRelayMissing,
         password,
         setPassword,
         settlePassword: () => void prepare(),
@@ -276,11 +284,13 @@ export function createApp(services: Services): AppModel {
       const gestures = createGesturesModel(call, store.notices);
       const files = createFilesModel(call);
       const chat = createChatModel(call.chat);
-      const closeMediaWhenEnded = () => {
-        if (call.snapshot().phase === 'ended') local.close();
+      const look = () => {
+        const { phase, hasRelay } = call.snapshot();
+        if (phase === 'ended') local.close();
+        if (hasRelay !== null) setRelayMissing(!hasRelay);
       };
-      onCleanup(call.subscribe(closeMediaWhenEnded));
-      closeMediaWhenEnded();
+      onCleanup(call.subscribe(look));
+      look();
       leaveCall = () => {
         call.leave();
         local.close();
@@ -302,6 +312,11 @@ export function createApp(services: Services): AppModel {
         isGoingOn = false;
         setLeaving(false);
       };
+      const joinAs = (carried: Carried) =>
+        batch(() => {
+          const next = replaced(() => lobby(invitation, carried));
+          next.join();
+        });
       const carry = (): Carried => {
         const snapshot = local.snapshot();
         return {
@@ -316,6 +331,7 @@ export function createApp(services: Services): AppModel {
         label: invitation.label,
         name,
         relayOnly: choices.relayOnly,
+        isCutOff: () => choices.relayOnly && store.view.hasRelay === false,
         hasPassword: choices.password !== '',
         media,
         chat,
@@ -333,13 +349,8 @@ export function createApp(services: Services): AppModel {
           if (isGoingOn) address.back();
           stay();
         },
-        joinAgain() {
-          const carried = carry();
-          batch(() => {
-            const next = replaced(() => lobby(invitation, carried));
-            next.join();
-          });
-        },
+        joinAgain: () => joinAs(carry()),
+        joinDirectly: () => joinAs({ ...carry(), relayOnly: false }),
         toLobby() {
           const carried = carry();
           show(() => lobby(invitation, carried));

@@ -30,6 +30,7 @@ interface CallView {
   readonly phase: CallSnapshot['phase'];
   readonly server: ServerState;
   readonly endCode: EndCode | null;
+  readonly hasRelay: boolean | null;
   readonly strangers: number;
   readonly peers: readonly PeerView[];
 }
@@ -66,8 +67,8 @@ export function createCallStore(call: Call): CallStore {
 
 // reconcile() writes into the objects it was given before, so the engine's snapshots must not be among them.
 function copy(snapshot: CallSnapshot): CallView {
-  const { phase, server, endCode, strangers } = snapshot;
-  return { phase, server, endCode, strangers, peers: snapshot.peers.map(copyPeer) };
+  const { peers, ...rest } = snapshot;
+  return { ...rest, peers: peers.map(copyPeer) };
 }
 
 function copyPeer(peer: PeerSnapshot): PeerView {

@@ -26,7 +26,7 @@ import { PointerSlot, PointerToggle } from './pointer-tools.tsx';
 import { ScreenToggle } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
 import { createShortcuts, type Shortcut } from './shortcuts.ts';
-import { createAlone, Notices, Situation } from './situation.tsx';
+import { CutOff, createAlone, Notices, Situation } from './situation.tsx';
 import { Stage } from './stage.tsx';
 
 export function CallScreen(props: { app: AppModel; model: CallModel }) {
@@ -183,7 +183,14 @@ function Running(props: { app: AppModel; model: CallModel }) {
         <SourceNote media={media()} kind="microphone" />
         <SourceNote media={media()} kind="camera" />
         <Show when={props.model.relayOnly}>
-          <p class="hint">This call uses only the relay: the others do not see your network address.</p>
+          <Show
+            when={props.model.isCutOff()}
+            fallback={
+              <p class="hint">This call uses only the relay: the others do not see your network address.</p>
+            }
+          >
+            <CutOff model={props.model} />
+          </Show>
         </Show>
         <Switch
           label="Keyboard shortcuts"

@@ -72,7 +72,11 @@ export function Lobby(props: { model: LobbyModel }) {
         <DeviceSelects media={media()} />
         <Switch
           label="Relay only"
-          hint="Hides your network address from the others; sound and picture take a detour."
+          hint={
+            props.model.isRelayMissing()
+              ? 'This server has no relay: with this on, nobody can be reached.'
+              : 'Hides your network address from the others; sound and picture take a detour.'
+          }
           checked={props.model.relayOnly()}
           onChange={props.model.setRelayOnly}
         />

@@ -129,17 +129,21 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
           </button>
         </Strip>
       </Show>
-      <Show when={connecting().length > 0}>
+      <Show when={props.model.isCutOff()}>
+        <CutOff model={props.model} />
+      </Show>
+      <Show when={connecting().length > 0 && !props.model.isCutOff()}>
         <Strip>
           <p>
             Connecting to <Names of={connecting()} />.
           </p>
         </Strip>
       </Show>
-      <Show when={unreachable().length > 0}>
+      <Show when={unreachable().length > 0 && !props.model.isCutOff()}>
         <Strip>
           <p>
-            <Names of={unreachable()} /> cannot be reached: no path between your networks was found. Parley
+            <Names of={unreachable()} /> cannot be reached: no path between your networks was found
+            {view().hasRelay === false ? ', and this server has no relay to lead around that' : ''}. Parley
             keeps trying.
           </p>
           <button type="button" class="quiet" onClick={() => props.model.retry()}>
@@ -156,6 +160,21 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
         </Strip>
       </Show>
     </div>
+  );
+}
+
+/** Why nobody can be reached, and the way out. */
+export function CutOff(props: { model: CallModel }) {
+  return (
+    <Strip tone="warn">
+      <p role="status">
+        This server has no relay, so nobody can be reached while you use only a relay. Without “Relay only”
+        the others can see your network address.
+      </p>
+      <button type="button" class="quiet" onClick={() => props.model.joinDirectly()}>
+        Join without “Relay only”
+      </button>
+    </Strip>
   );
 }
 

@@ -168,6 +168,26 @@ it('after Leave devices are off, the other side is alone, and Join again is a wh
   expect([await tiles(alice), await tiles(bob)]).toEqual([2, 2]);
 });
 
+it('only a relay, and the server has none: that is said at once, to all it concerns, with a way out', async () => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  const bob = await stage.open(url, 'Bob');
+  await alice.join({ relayOnly: true });
+  await alice.page.getByText('This server has no relay, so nobody can be reached').waitFor();
+  await bob.join();
+  await bob.page.getByText('Connecting to Alice').waitFor();
+  await button(alice, 'More').click();
+  const more = alice.page.getByRole('dialog', { name: 'More' });
+  await more.getByText('This server has no relay').waitFor();
+  await more.getByRole('button', { name: 'Join without “Relay only”' }).click();
+  await waitForMedia([alice, bob], 1);
+  expect(await alice.page.getByText('This server has no relay').count()).toBe(0);
+  await button(alice, 'Leave').click();
+  await heading(alice, 'You left the call').waitFor();
+  await alice.page.evaluate(() => history.back());
+  await alice.page.getByText('This server has no relay: with this on, nobody can be reached.').waitFor();
+});
+
 it('going back asks first, the focus on staying; the call runs meanwhile, and leaving is one press by keyboard', async () => {
   const bob = await stage.open(stage.system.url, 'Bob');
   await button(bob, 'Start a call').click();

@@ -85,7 +85,13 @@ function fakeAddress(start: string) {
       return () => listeners.delete(listener);
     },
   };
-  return { ...address, go, traverse, forward: () => traverse(1), addresses: () => entries.map(({ href }) => href) };
+  return {
+    ...address,
+    go,
+    traverse,
+    forward: () => traverse(1),
+    addresses: () => entries.map(({ href }) => href),
+  };
 }
 
 function fakeMedia(choices: LocalMediaChoices, cameraStatus: SourceStatus) {
@@ -128,6 +134,7 @@ function fakeCall() {
     phase: 'joining',
     server: 'connecting',
     endCode: null,
+    hasRelay: null,
     strangers: 0,
     peers: [],
   });
@@ -557,6 +564,26 @@ describe('the call', () => {
     const quiet = notices.shown().filter((notice) => notice.quiet);
     expect(quiet.map((notice) => notice.name)).toContain('p49');
     expect(notices.shown().length).toBeLessThanOrEqual(11);
+  });
+
+  it('knows at once when only a relay may be used and there is none, and joins again without', () => {
+    const { calls, prepared, screen } = open(invitation());
+    screen('lobby').setRelayOnly(true);
+    expect(screen('lobby').isRelayMissing()).toBe(false);
+    screen('lobby').join();
+    expect(screen('call').isCutOff()).toBe(false);
+    calls[0]?.change({ phase: 'joined', server: 'connected', hasRelay: false });
+    expect(screen('call').isCutOff()).toBe(true);
+    screen('call').joinDirectly();
+    expect(calls[0]?.leave).toHaveBeenCalled();
+    calls[1]?.change({ phase: 'joined', server: 'connected', hasRelay: false });
+    expect([screen('call').relayOnly, screen('call').isCutOff(), prepared.length]).toEqual([false, false, 2]);
+    screen('call').toLobby();
+    expect([screen('lobby').isRelayMissing(), screen('lobby').relayOnly()]).toEqual([true, false]);
+    screen('lobby').setRelayOnly(true);
+    screen('lobby').join();
+    calls[2]?.change({ hasRelay: true });
+    expect([screen('call').relayOnly, screen('call').isCutOff()]).toEqual([true, false]);
   });
 
   it('turns camera and microphone off when it ends, whoever ended it', () => {
