@@ -96,8 +96,18 @@ export interface PeerLink {
 }
 
 const NO_TRACKS: LocalTracks = { microphone: null, camera: null, screen: null };
-/** In the order of the media sections; the answering side recognises them by it. */
-const TRANSCEIVERS = ['audio', 'video', 'video', 'audio'] as const;
+/**
+ * In the order of the media sections; the answering side recognises them by it. What belongs to one stream the peer's browser
+ * plays in step: it pairs sound and picture by the stream that the description names for both (RFC 8830 s3, RFC 8829 s5.2.1),
+ * whatever the receiving page does with the tracks afterwards. In Chromium that is `Call::ConfigureSync`, and a section that
+ * names no stream is paired with nothing.
+ */
+const TRANSCEIVERS = [
+  ['audio', 'main'],
+  ['video', 'main'],
+  ['video', 'screen'],
+  ['audio', 'screen'],
+] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
 const SCREEN = 2;
@@ -120,6 +130,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { pc, control, features } = options.connection;
   const main = new MediaStream();
   const screen = new MediaStream();
+  const outgoing = { main: new MediaStream(), screen: new MediaStream() };
   let tracks = options.tracks;
   let screenSender: ScreenSender | null = null;
   let transceivers: readonly RTCRtpTransceiver[] = [];
@@ -240,7 +251,11 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     acceptable: (sdp) => inspectDescription(sdp, options.peerFingerprint).ok,
     async beforeFirstAnswer() {
       const list = pc.getTransceivers().slice(0, TRANSCEIVERS.length);
-      for (const transceiver of list) transceiver.direction = 'sendrecv';
+      list.forEach((transceiver, index) => {
+        const [, stream = 'main'] = TRANSCEIVERS[index] ?? [];
+        transceiver.direction = 'sendrecv';
+        transceiver.sender.setStreams(outgoing[stream]);
+      });
       adopt(list);
     },
     signal,
@@ -248,7 +263,12 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   // Only the side that offers first allocates: transceivers made with addTransceiver are never associated with a remote
   // offer's sections (JSEP, RFC 9429 s5.10), so the other side takes those the offer makes.
-  if (!options.polite) adopt(TRANSCEIVERS.map((kind) => pc.addTransceiver(kind, { direction: 'sendrecv' })));
+  if (!options.polite)
+    adopt(
+      TRANSCEIVERS.map(([kind, stream]) =>
+        pc.addTransceiver(kind, { direction: 'sendrecv', streams: [outgoing[stream]] }),
+      ),
+    );
   negotiation.start();
 
   // What is said before it, the peer does not look at: on a busy machine theirs may be verified before ours is made.

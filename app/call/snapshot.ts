@@ -34,7 +34,7 @@ export type Route = 'unknown' | 'direct' | 'relayed';
 
 /** The media of one peer. The objects change only when the peer connection was rebuilt; receivers own the tracks. */
 export interface PeerStreams {
-  /** Camera and microphone together, so that the browser keeps them in step (lip-sync). */
+  /** Camera and microphone, which the browser plays in step. */
   readonly main: MediaStream;
   /** Their screen and its sound; without a frame while they share none. */
   readonly screen: MediaStream;

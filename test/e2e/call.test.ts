@@ -4,7 +4,29 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
-it('two people see and hear each other directly', async () => {
+/** What a busy machine may need. */
+const PATIENTLY = { timeout: 60_000 };
+
+/**
+ * Of each section of sound or picture that a person receives, the first one of the same stream, or -1; and when what came of
+ * voice and camera is played, by the clock of who sent it.
+ */
+async function playout(person: Person): Promise<{ streams: number[]; times: number[] }> {
+  return await person.page.evaluate(async () => {
+    const [pc] = (window.parleyTestLinks ?? []).map((link) => link.pc).filter((one) => one.remoteDescription);
+    const sections =
+      pc?.remoteDescription?.sdp.split('\r\nm=').filter((part) => /^(audio|video) /.test(part)) ?? [];
+    const named = sections.map((section) => /^a=msid:(\S+)/m.exec(section)?.[1] ?? '-');
+    const times: number[] = [];
+    (await pc?.getStats())?.forEach((entry: Record<string, unknown>) => {
+      if (entry.type === 'inbound-rtp' && ['0', '1'].includes(String(entry.mid)))
+        times.push(Number(entry.estimatedPlayoutTimestamp ?? Number.NaN));
+    });
+    return { streams: named.map((id) => (id === '-' ? -1 : named.indexOf(id))), times };
+  });
+}
+
+it('two people see and hear each other directly, voice and picture in step and a screen apart from them', async () => {
   const url = stage.invitation();
   const alice = await stage.open(url, 'Alice');
   await alice.join();
@@ -15,6 +37,14 @@ it('two people see and hear each other directly', async () => {
   await bob.tile('Alice').waitFor();
   for (const link of [...(await alice.links()), ...(await bob.links())]) {
     expect(link.localType).not.toBe('relay');
+  }
+  // The one who offered, and the one who answered.
+  for (const person of [alice, bob]) {
+    expect((await playout(person)).streams).toEqual([0, 0, 2, 2]);
+    // The browser has a time of playing only for streams that it keeps in step.
+    await expect
+      .poll(async () => (await playout(person)).times.map((time) => time > 0), PATIENTLY)
+      .toEqual([true, true]);
   }
 });
 
