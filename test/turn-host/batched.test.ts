@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createBatchedDataPath } from '../../turn-host/data-path/batched.ts';
 import { createDataPath } from '../../turn-host/data-path/choose.ts';
@@ -31,11 +32,27 @@ const options: DataPathOptions = {
 };
 const stream: Client = { kind: 'stream', ip: '127.0.0.1', port: 9, write: () => undefined };
 
-/** Open sockets and epoll sets: files come and go with whatever else runs in the process. */
+/** Not among the ports that the system gives to whoever asks for any. */
+const FIRST_PORT = 21_000;
+
+/** Sends a datagram to the port every half a millisecond, in a thread of its own, until it is ended. */
+const STEADY_SENDER = `
+  const { createSocket } = require('node:dgram');
+  const { workerData: { port, packet } } = require('node:worker_threads');
+  const socket = createSocket('udp4');
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  const send = () => socket.send(packet, port, '127.0.0.1', () => {
+    Atomics.wait(pause, 0, 0, 0.5);
+    send();
+  });
+  send();
+`;
+
+/** Open sockets and other descriptors of the data path: files come and go with whatever else runs in the process. */
 function descriptors(): number {
   return readdirSync('/proc/self/fd').filter((fd) => {
     try {
-      return /^socket:|eventpoll/.test(readlinkSync(`/proc/self/fd/${fd}`));
+      return /^socket:|eventpoll|timerfd/.test(readlinkSync(`/proc/self/fd/${fd}`));
     } catch {
       return false;
     }
@@ -115,11 +132,11 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     const open = descriptors();
     for (let round = 0; round < 50; round += 1) {
       const flows = [];
-      for (let port = 41_000; port < 41_040; port += 1) {
+      for (let port = FIRST_PORT; port < FIRST_PORT + 40; port += 1) {
         flows.push(await path.openFlow({ client: stream, relay: 0, port, room: null }));
       }
       await expect(
-        path.openFlow({ client: stream, relay: 0, port: 41_000, room: null }),
+        path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null }),
       ).rejects.toMatchObject({
         code: 'EADDRINUSE',
       });
@@ -134,22 +151,94 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     await expect.poll(descriptors).toBe(before);
   });
 
-  it('does nothing while nothing comes', async () => {
-    let waits = 0;
-    const path = make({
+  /** The C library, and how often it waited: without end, or only to look. */
+  function counting(): { with_: Libc; waits: { long: number; short: number } } {
+    const waits = { long: 0, short: 0 };
+    const with_: Libc = {
       ...libc,
-      epoll_wait: (...values) => {
-        waits += 1;
-        return libc.epoll_wait(...values);
+      epoll_wait(epoll, events, count, timeoutMs) {
+        if (timeoutMs < 0) waits.long += 1;
+        else waits.short += 1;
+        return libc.epoll_wait(epoll, events, count, timeoutMs);
       },
-    });
+    };
+    return { with_, waits };
+  }
+
+  /** Until `end`, packets of no flow come to the port often. */
+  function trafficTo(port: number): { end: () => Promise<unknown> } {
+    const packet = channelData(0x4000, Buffer.alloc(10));
+    const sender = new Worker(STEADY_SENDER, { eval: true, workerData: { port, packet } });
+    return { end: () => sender.terminate() };
+  }
+
+  async function moreIn(ms: number, count: () => number): Promise<number> {
+    const before = count();
+    await sleep(ms);
+    return count() - before;
+  }
+
+  it('does nothing while nothing comes', async () => {
+    const { with_, waits } = counting();
+    const path = make(with_);
     const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
     await sleep(300);
-    expect(waits).toBe(0);
+    expect(waits).toEqual({ long: 0, short: 0 });
     const client = createSocket('udp4');
     client.send('xxxx', listener.port, '127.0.0.1');
-    await expect.poll(() => waits).toBeGreaterThan(0);
+    await expect.poll(() => waits.short).toBeGreaterThan(0);
     client.close();
+  });
+
+  it('waits by itself while packets come often, and leaves the event loop its turns; then does nothing again', async () => {
+    const { with_, waits } = counting();
+    const path = make(with_);
+    const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
+    const traffic = trafficTo(listener.port);
+    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    // Timers and immediates are the loop's.
+    for (const from = waits.long; waits.long < from + 100; ) {
+      await sleep(1);
+    }
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    await traffic.end();
+    await expect.poll(() => moreIn(200, () => waits.long + waits.short), { timeout: 10_000 }).toBe(0);
+  });
+
+  it('hands over what is control while packets come often', async () => {
+    const { with_, waits } = counting();
+    const came: string[] = [];
+    const path = createBatchedDataPath(with_, {
+      ...options,
+      onControl: (packet) => came.push(packet.toString()),
+    });
+    paths.push(path);
+    const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
+    const traffic = trafficTo(listener.port);
+    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    const client = createSocket('udp4');
+    client.send('\0asking', listener.port, '127.0.0.1');
+    await expect.poll(() => came).toEqual(['\0asking']);
+    client.close();
+    await traffic.end();
+  });
+
+  it('never waits by itself while it has a stream client, whose packets the event loop brings', async () => {
+    const { with_, waits } = counting();
+    const path = make(with_);
+    const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
+    const flow = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
+    const traffic = trafficTo(listener.port);
+    await expect.poll(() => waits.short, { timeout: 10_000 }).toBeGreaterThan(100);
+    expect(waits.long).toBe(0);
+    flow.close();
+    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    const late = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
+    // What was begun before it came ends with the timer.
+    await expect.poll(() => moreIn(50, () => waits.long), { timeout: 10_000 }).toBe(0);
+    expect(await moreIn(50, () => waits.short)).toBeGreaterThan(0);
+    late.close();
+    await traffic.end();
   });
 
   it('leaves the event loop its turns under a flood', async () => {
@@ -180,7 +269,7 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     const path = make();
     const peer = createSocket('udp4').bind(0, '127.0.0.1');
     await once(peer, 'listening');
-    const flow = await path.openFlow({ client: stream, relay: 0, port: 41_100, room: null });
+    const flow = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
     flow.permit(['127.0.0.1'], Date.now() + 60_000);
     flow.bind(0x4000, '127.0.0.1', peer.address().port, Date.now() + 60_000);
     const longest = Buffer.alloc(65_507, 7);
@@ -193,7 +282,7 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
 
   it('drops what no datagram can hold, and goes on', async () => {
     const path = make();
-    const flow = await path.openFlow({ client: stream, relay: 0, port: 41_101, room: null });
+    const flow = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
     flow.permit(['127.0.0.1'], Date.now() + 60_000);
     flow.bind(0x4000, '127.0.0.1', 9, Date.now() + 60_000);
     const before = counters[Counter.droppedUnsent] ?? 0;

@@ -3,9 +3,10 @@
  * sockets, the memory that packets pass through and the turns of the event loop in which they do; the contract is
  * data-path.ts's, the rules are relaying.ts's. Why it is made this way: docs/decisions/0005-batched-data-path.md.
  *
- * The event loop watches the epoll set. In one turn every ready socket is read, many datagrams with one call, into slots
+ * The event loop watches the epoll set. In one round every ready socket is read, many datagrams with one call, into slots
  * of one stretch of memory; headers are put before payloads where they lie; then everything that came of it is sent. No
- * object is made for a packet. Packets for the control plane are copied and handed over in turns of their own.
+ * object is made for a packet. While packets come often a turn of the event loop is many rounds, which wait for packets by
+ * themselves. Packets for the control plane are copied and handed over in turns of their own.
  */
 import { Counter } from '../metrics/counters.ts';
 import type {
@@ -22,6 +23,7 @@ import type { Channel } from './grants.ts';
 import { familyOf, formatIp, type IpFamily, type IpWords, ipWords, readIp, sameIp } from './ip-words.ts';
 import { Arena } from './linux/arena.ts';
 import { EAGAIN, MSG_DONTWAIT } from './linux/constants.ts';
+import { IntervalTimer } from './linux/interval-timer.ts';
 import type { Libc, PollHandle } from './linux/libc.ts';
 import { Outbox, Outlet, Route } from './linux/outbox.ts';
 import { PacketSlots, SLOT_PAYLOAD_BYTES } from './linux/packet-slots.ts';
@@ -49,6 +51,10 @@ const READS_PER_ROUND = 4;
 const BUSY_ROUND_PACKETS = 32;
 /** After as many packets, about a millisecond's worth, the event loop gets its turn. */
 const TURN_PACKETS = 512;
+/** As long a turn waits for more packets, when they come often. Whatever else the process does waits with it. */
+const STAY_MS = 5;
+/** Packets come often when so many rounds were needed in that time: the timer costs a wake-up, each round saves more. */
+const BUSY_ROUNDS = 4;
 /** Packets that wait for the control plane; more are dropped, as by a full socket buffer. */
 const MAX_CONTROL_QUEUE = 1024;
 /** Handed to the control plane in one turn of the event loop, so that media comes in between. */
@@ -160,6 +166,7 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
   readonly #sockets: Sockets;
   readonly #epoll: EpollSet;
   readonly #poll: PollHandle;
+  readonly #stayTimer: IntervalTimer;
   readonly #listeners: BatchedListener[] = [];
   readonly #byFd: (BatchedListener | BatchedFlow | null)[] = [];
   /** Where an answer of the control plane is put to be sent, and its address. */
@@ -172,6 +179,14 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
   #isControlScheduled = false;
   /** A stream was written to: what it put off to the next tick must get one. */
   #hasWrittenStreams = false;
+  /** Packets came often when this was last looked at; the timer runs. */
+  #isBusy = false;
+  #isLoopDue = false;
+  /** Rounds with packets, of the period that began then or with the timer's last expiry. */
+  #rounds = 0;
+  #periodBeganMs = 0;
+  /** Flows whose client is a stream: the event loop brings their packets. */
+  #streamFlows = 0;
   #isClosed = false;
   /** Of the packet at hand; overwritten by the next. */
   readonly #ip: IpWords = new Int32Array(4);
@@ -185,6 +200,7 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
         Outbox.arenaBytes(SLOTS) +
         SLOT_PAYLOAD_BYTES +
         READY_SOCKETS * 16 +
+        IntervalTimer.arenaBytes +
         1024,
     );
     this.#slots = new PacketSlots(libc, this.#arena, SLOTS);
@@ -195,6 +211,8 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
     this.#controlAt = this.#arena.take(SLOT_PAYLOAD_BYTES);
     this.#controlNameAt = this.#arena.take(SOCKADDR_BYTES);
     this.#epoll = new EpollSet(libc, this.#arena, READY_SOCKETS);
+    this.#stayTimer = new IntervalTimer(libc, this.#arena);
+    this.#epoll.add(this.#stayTimer.fd);
     this.#poll = libc.poll(this.#epoll.fd, () => this.#onReadable());
   }
 
@@ -227,6 +245,7 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
     const flow = new BatchedFlow(this, options, this.options, fd, listener);
     this.#byFd[fd] = flow;
     this.enter(flow);
+    this.#streamFlows += listener === null ? 1 : 0;
     return flow;
   }
 
@@ -269,6 +288,7 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
       this.#byFd[listener.fd] = null;
       this.#sockets.close(listener.fd);
     }
+    this.#stayTimer.close();
     this.#epoll.close();
   }
 
@@ -276,6 +296,7 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
     // What is queued names the descriptor, whose number the next socket may get.
     this.#outbox.flush();
     this.leave(flow);
+    this.#streamFlows -= flow.clientRoute === null ? 1 : 0;
     this.#byFd[flow.fd] = null;
     this.#epoll.remove(flow.fd);
     this.#sockets.close(flow.fd);
@@ -361,23 +382,69 @@ class BatchedDataPath extends Relaying<BatchedFlow> implements DataPath {
   }
 
   #takeTurn(): void {
-    const nowMs = this.nowMs();
+    if (this.#isBusy && this.#streamFlows === 0) {
+      this.#stay();
+      return;
+    }
     let left = TURN_PACKETS;
-    for (;;) {
-      const ready = this.#epoll.ready();
-      let packets = 0;
-      for (let index = 0; index < ready; index += 1) {
-        const owner = this.#byFd[this.#epoll.readyFd(index)];
-        if (owner) {
-          packets += this.#read(owner, nowMs);
-        }
-      }
-      this.#flush();
+    let packets: number;
+    do {
+      packets = this.#round(this.#epoll.ready());
       left -= packets;
-      if (packets < BUSY_ROUND_PACKETS || left <= 0) {
-        return;
+    } while (packets >= BUSY_ROUND_PACKETS && left > 0);
+    this.#watchPace();
+  }
+
+  /** Whether turns are to wait for packets from now on. */
+  #watchPace(): void {
+    const nowMs = this.nowMs();
+    const passedMs = nowMs - this.#periodBeganMs;
+    if (this.#isBusy || (passedMs >= 0 && passedMs < STAY_MS)) {
+      return;
+    }
+    const isBusy = this.#rounds >= BUSY_ROUNDS && passedMs < 2 * STAY_MS && this.#streamFlows === 0;
+    this.#isBusy = isBusy && this.#stayTimer.start(STAY_MS);
+    this.#rounds = 0;
+    this.#periodBeganMs = nowMs;
+  }
+
+  /**
+   * Rounds that wait for packets themselves, until the timer is due or the event loop is needed: the way through it costs
+   * as much as relaying a few packets.
+   */
+  #stay(): void {
+    this.#isLoopDue = false;
+    while (!this.#isLoopDue && !this.#isControlScheduled && !this.#hasWrittenStreams) {
+      this.#round(this.#epoll.waitUntilReady());
+    }
+  }
+
+  #onStayTimer(): void {
+    this.#stayTimer.taken();
+    this.#isLoopDue = true;
+    if (this.#rounds < BUSY_ROUNDS || this.#streamFlows > 0) {
+      this.#isBusy = false;
+      this.#stayTimer.stop();
+    }
+    this.#rounds = 0;
+  }
+
+  /** Reads what is ready and sends what came of it. Gives the packets read. */
+  #round(ready: number): number {
+    const nowMs = this.nowMs();
+    let packets = 0;
+    for (let index = 0; index < ready; index += 1) {
+      const fd = this.#epoll.readyFd(index);
+      const owner = this.#byFd[fd];
+      if (owner) {
+        packets += this.#read(owner, nowMs);
+      } else if (fd === this.#stayTimer.fd) {
+        this.#onStayTimer();
       }
     }
+    this.#flush();
+    this.#rounds += packets > 0 ? 1 : 0;
+    return packets;
   }
 
   #read(owner: BatchedListener | BatchedFlow, nowMs: number): number {

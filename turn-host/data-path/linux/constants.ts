@@ -26,6 +26,10 @@ export const EPOLL_CTL_ADD = 1;
 export const EPOLL_CTL_DEL = 2;
 export const EPOLLIN = 1;
 
+export const CLOCK_MONOTONIC = 1;
+export const TFD_NONBLOCK = SOCK_NONBLOCK;
+export const TFD_CLOEXEC = SOCK_CLOEXEC;
+
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const ENOBUFS = 105;

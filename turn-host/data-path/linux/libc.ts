@@ -3,6 +3,7 @@
  * memory are plain numbers (user space has at most 57 bits, of which Linux hands out 47 unless asked for more).
  * Must not know packets, flows or what the calls are for.
  */
+import { getSystemErrorName } from 'node:util';
 
 /** A watch on a descriptor. Whoever holds it keeps it: one that is collected watches no more. */
 export interface PollHandle {
@@ -23,6 +24,9 @@ export interface Libc {
   epoll_create1(flags: number): number;
   epoll_ctl(epoll: number, operation: number, fd: number, event: number): number;
   epoll_wait(epoll: number, events: number, count: number, timeoutMs: number): number;
+  timerfd_create(clock: number, flags: number): number;
+  timerfd_settime(fd: number, flags: number, value: number, old: number): number;
+  read(fd: number, pointer: number, bytes: number): number;
   /** Of the last call that failed. */
   errno(): number;
   /** Where the memory of `buffer` lies. It does not move; the caller keeps the buffer alive while the address is used. */
@@ -32,6 +36,13 @@ export interface Libc {
    * scope in which ticks and promises are settled afterwards, and must not throw.
    */
   poll(fd: number, onReadable: () => void): PollHandle;
+}
+
+/** A failed call as Node reports one: `code`, `errno`, `syscall`. */
+export function systemError(libc: Libc, syscall: string): Error {
+  const errno = libc.errno();
+  const code = getSystemErrorName(-errno);
+  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: -errno, syscall });
 }
 
 /** x86-64 packs `struct epoll_event`, others align it: size, and offset of the data that comes back (epoll_ctl(2)). */
@@ -73,6 +84,9 @@ export async function loadLibc(): Promise<Libc> {
     epoll_create1: bound('epoll_create1', 'int', 'int'),
     epoll_ctl: bound('epoll_ctl', 'int', 'int', 'int', 'int', 'uintptr_t'),
     epoll_wait: bound('epoll_wait', 'int', 'int', 'uintptr_t', 'int', 'int'),
+    timerfd_create: bound('timerfd_create', 'int', 'int', 'int'),
+    timerfd_settime: bound('timerfd_settime', 'int', 'int', 'int', 'uintptr_t', 'uintptr_t'),
+    read: bound('read', 'intptr_t', 'int', 'uintptr_t', 'size_t'),
     errno: () => koffi.errno(),
     addressOf: (buffer) => Number(koffi.address(buffer)),
     poll: (fd, onReadable) => koffi.node.poll(fd, onReadable),

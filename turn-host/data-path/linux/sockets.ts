@@ -1,7 +1,6 @@
 /**
  * Owns how UDP sockets and an epoll set are opened, asked and closed through the C library. Must not know what is sent.
  */
-import { getSystemErrorName } from 'node:util';
 import { type IpFamily, ipWords } from '../ip-words.ts';
 import type { Arena } from './arena.ts';
 import {
@@ -22,7 +21,7 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from './constants.ts';
-import { type EpollLayout, epollLayout, type Libc } from './libc.ts';
+import { type EpollLayout, epollLayout, type Libc, systemError } from './libc.ts';
 import { readSockaddr, SOCKADDR_BYTES, scopeOf, sockaddrBytes, writeSockaddr } from './sockaddr.ts';
 
 const INT_BYTES = 4;
@@ -36,13 +35,6 @@ export interface UdpSocketOptions {
   readonly reusePort: boolean;
   /** Asked for, each way; the kernel may grant less. */
   readonly bufferBytes: number;
-}
-
-/** A failed call as Node reports one: `code`, `errno`, `syscall`. */
-function systemError(libc: Libc, syscall: string): Error {
-  const errno = libc.errno();
-  const code = getSystemErrorName(-errno);
-  return Object.assign(new Error(`${syscall} ${code}`), { code, errno: -errno, syscall });
 }
 
 /** Sockets of one data path, which has room for an address and an option in an arena. */
@@ -168,19 +160,15 @@ export class EpollSet {
 
   /** How many descriptors are ready now. Does not wait. */
   ready(): number {
-    const events = this.#arena.address + this.#eventsAt;
-    for (;;) {
-      const count = this.#libc.epoll_wait(this.fd, events, this.#capacity, 0);
-      if (count >= 0) {
-        return count;
-      }
-      if (this.#libc.errno() !== EINTR) {
-        throw systemError(this.#libc, 'epoll_wait');
-      }
-    }
+    return this.#wait(0);
   }
 
-  /** The descriptor that the last `ready` reported at `index`. */
+  /** Waits until there are some, and gives how many. */
+  waitUntilReady(): number {
+    return this.#wait(-1);
+  }
+
+  /** The descriptor that the last call reported at `index`. */
   readyFd(index: number): number {
     const { eventBytes, dataOffset } = this.#layout;
     return this.#arena.words[(this.#eventsAt + index * eventBytes + dataOffset) >>> 2] ?? -1;
@@ -188,5 +176,18 @@ export class EpollSet {
 
   close(): void {
     this.#libc.close(this.fd);
+  }
+
+  #wait(timeoutMs: number): number {
+    const events = this.#arena.address + this.#eventsAt;
+    for (;;) {
+      const count = this.#libc.epoll_wait(this.fd, events, this.#capacity, timeoutMs);
+      if (count >= 0) {
+        return count;
+      }
+      if (this.#libc.errno() !== EINTR) {
+        throw systemError(this.#libc, 'epoll_wait');
+      }
+    }
   }
 }
