@@ -22,7 +22,7 @@ interface ThreadData {
 
 type Question =
   | { readonly about: 'admit'; readonly holder: Holder; readonly source: string }
-  | { readonly about: 'reserve'; readonly user: string; readonly port: RelayPort }
+  | { readonly about: 'reserve'; readonly holder: Holder; readonly port: RelayPort }
   | { readonly about: 'redeem'; readonly user: string; readonly token: string };
 type AnswerValue = Admission | RelayPort | string | null;
 
@@ -77,7 +77,7 @@ export function startWorkerThread(options: ThreadOptions): Promise<RelayWorker> 
       case 'admit':
         return admissions.admit(question.holder, question.source);
       case 'reserve':
-        return admissions.reserve(question.user, question.port);
+        return admissions.reserve(question.holder, question.port);
       case 'redeem':
         return admissions.redeem(question.user, question.token);
     }
@@ -140,8 +140,9 @@ class RemoteAdmissions implements Admissions {
     this.#post({ type: 'giveBack', holder });
   }
 
-  async reserve(user: string, port: RelayPort): Promise<string> {
-    return String(await this.#ask({ about: 'reserve', user, port }));
+  async reserve(holder: Holder, port: RelayPort): Promise<string | null> {
+    const value = await this.#ask({ about: 'reserve', holder, port });
+    return typeof value === 'string' ? value : null;
   }
 
   async redeem(user: string, token: string): Promise<RelayPort | null> {

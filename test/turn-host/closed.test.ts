@@ -93,6 +93,8 @@ describe('who is let in', () => {
     }
     Object.assign(one, { username, password });
     expect((await one.request(Type.refresh, [])).errorCode).toBe(0);
+    const { relay } = stage;
+    expect([relay.counted('refused441'), relay.counted('unauthenticated')]).toEqual([3, 1]);
   });
 });
 
@@ -251,6 +253,27 @@ describe('exhaustion', () => {
   });
 });
 
+it('ports in reserve count towards the quota of whoever reserved them, until they are taken or given up', async () => {
+  await stage.start({ TURN_MAX_PER_USER: '3' });
+  const pair: [number, Buffer] = [Attr.evenPort, Buffer.from([0x80])];
+  const tokens: Buffer[] = [];
+  const one = await stage.member('red.one');
+  for (const expected of [0, 0, 486]) {
+    await one.challenge();
+    const answer = await one.request(Type.allocate, [udpTransport, pair]);
+    expect(answer.errorCode).toBe(expected);
+    tokens.push(answer.attributes.get(Attr.reservationToken) ?? Buffer.alloc(8));
+    await one.request(Type.refresh, [[Attr.lifetime, uint32(0)]]);
+  }
+  expect(stage.relay.allocations).toBe(0);
+  await one.allocate();
+  for (const token of tokens.slice(0, 2)) {
+    await (await stage.member('red.one')).allocate([[Attr.reservationToken, token]]);
+  }
+  await expect((await stage.member('red.one')).allocate()).rejects.toThrow('486');
+  expect(stage.relay.allocations).toBe(3);
+});
+
 describe('whoever is not authenticated', () => {
   const requests: [string, Buffer, number][] = [
     ['Binding', encode(Type.binding, randomBytes(12), []), 1.6],
@@ -289,6 +312,20 @@ describe('whoever is not authenticated', () => {
     one.sendRaw(encode(Type.allocate, randomBytes(12), []));
     expect(await one.receive(() => true, 150)).toBeNull();
     expect(stage.relay.counted('droppedUnauthenticated')).toBe(1);
+  });
+
+  it('is not read once there would be no answer, while a member at the same address is served', async () => {
+    await stage.start({ TURN_MAX_UNAUTHENTICATED_PER_SECOND: '1' });
+    const one = await stage.member('red.one');
+    await one.allocate();
+    const flood = await stage.member('red.flood');
+    const { relay } = stage;
+    for (let index = 0; index < 300; index += 1) {
+      flood.sendRaw(encode(Type.allocate, randomBytes(12), [udpTransport]));
+    }
+    await expect.poll(() => relay.counted('droppedUnauthenticated')).toBeGreaterThan(280);
+    expect(relay.counted('requests')).toBeLessThan(20);
+    expect((await one.request(Type.refresh, [])).errorCode).toBe(0);
   });
 
   it('gets only so many answers, and costs no memory, while a member is served', async () => {

@@ -3,7 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { Attr, encode, isSigned, readXorAddress, Type, udpTransport, udpWire, uint32 } from './client.ts';
+import {
+  Attr,
+  encode,
+  isSigned,
+  readXorAddress,
+  Type,
+  udpTransport,
+  udpWire,
+  uint32,
+  xorAddress,
+} from './client.ts';
+import { requestWithTail, requestWithTransportAfterIntegrity } from './odd-requests.ts';
 import { askForPeer, useRelay } from './stage.ts';
 
 const stage = useRelay();
@@ -131,6 +142,22 @@ describe('requests', () => {
     expect(answer.attributes.get(Attr.unknownAttributes)?.toString('hex')).toBe('001a');
   });
 
+  it('drops a request with an attribute that runs past its end (bare node-turn answers it)', async () => {
+    await stage.start();
+    const one = await stage.member('red.one');
+    one.sendRaw(requestWithTail());
+    await expect.poll(() => stage.relay.counted('droppedNoStun')).toBe(1);
+    expect(await one.receive(() => true, 0)).toBeNull();
+  });
+
+  it('passes over what follows MESSAGE-INTEGRITY (bare node-turn heeds it)', async () => {
+    await stage.start();
+    const one = await stage.member('red.one');
+    await one.challenge();
+    const answer = await one.exchange(requestWithTransportAfterIntegrity(one));
+    expect([answer.errorCode, isSigned(answer, one.key)]).toEqual([400, true]);
+  });
+
   it('ends every answer with a fingerprint if the request had one, and drops one whose fingerprint is wrong', async () => {
     await stage.start();
     const one = await stage.member('red.one');
@@ -155,7 +182,6 @@ describe('requests', () => {
     await stage.start({ TURN_ALLOW_LOOPBACK: '1', TURN_MAX_PERMISSIONS: '2' });
     const one = await stage.member('red.one');
     const relayed = await one.allocate();
-    const { xorAddress } = await import('./client.ts');
     const peers = (...ips: string[]) =>
       ips.map((ip) => [Attr.peer, xorAddress({ ip, port: 1 })] as [number, Buffer]);
     const forbidden = peers('127.0.0.2', '10.0.0.1');
@@ -170,6 +196,20 @@ describe('requests', () => {
     peer.send('x', relayed.port, relayed.ip);
     expect((await one.nextData())?.data.toString()).toBe('x');
     peer.close();
+  });
+
+  it('takes 250 peers in one request, and drops a request longer than any that is due', async () => {
+    await stage.start({ TURN_ALLOW_LOOPBACK: '1' });
+    const one = await stage.member('red.one');
+    await one.allocate();
+    const peers = (count: number) =>
+      Array.from({ length: count }, (_, index): [number, Buffer] => [
+        Attr.peer,
+        xorAddress({ ip: `127.0.1.${index % 250}`, port: 1 }),
+      ]);
+    expect((await one.request(Type.createPermission, peers(250))).errorCode).toBe(0);
+    one.sendRaw(one.signed(Type.createPermission, peers(5000)));
+    await expect.poll(() => stage.relay.counted('droppedNoStun')).toBe(1);
   });
 
   it('answers 508 to a channel beyond the limit', async () => {

@@ -6,7 +6,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type Message from 'node-turn/lib/message.js';
 import User from 'node-turn/lib/user.js';
 import { parseUsername } from '../credential.ts';
-import { refuse } from './answers.ts';
+import type { ErrorCode } from './answers.ts';
 import type { IncomingMessage } from './stun-message.ts';
 
 /** Four octets of time in seconds, eight of its HMAC, base64url: short, so that challenges are small. */
@@ -26,6 +26,9 @@ export interface AuthenticatorOptions {
   readonly nonceKey: Uint8Array;
   /** Unix time in milliseconds. */
   readonly now: () => number;
+  /** Whether a challenge to whoever sent that would leave at all. */
+  readonly mayChallenge: (message: IncomingMessage) => boolean;
+  readonly refuse: (reply: Message, code: ErrorCode) => void;
 }
 
 /**
@@ -52,7 +55,7 @@ export function allocationEndMs(user: User): number {
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { secrets, realm, nonceKey, now } = options;
+  const { secrets, realm, nonceKey, now, mayChallenge, refuse } = options;
 
   /** node-turn keeps every nonce it ever gave for an hour; these say themselves when and to whom they were given. */
   const nonceAt = (message: Message, seconds: number): Buffer => {
@@ -73,7 +76,10 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
   };
 
   /** Unsigned, as who asks is not known (RFC 8489 s9.2.4). */
-  const challenge = (message: Message, reply: Message, code: 401 | 438): Authentication => {
+  const challenge = (message: IncomingMessage, reply: Message, code: 401 | 438): Authentication => {
+    if (!mayChallenge(message)) {
+      return REFUSED;
+    }
     reply.addAttribute('realm', realm);
     reply.addAttribute('nonce', nonceAt(message, Math.floor(now() / 1000)).toString('base64url'));
     refuse(reply, code);

@@ -5,7 +5,6 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type Server from 'node-turn';
-import Address from 'node-turn/lib/address.js';
 import Attribute from 'node-turn/lib/attribute.js';
 import Message from 'node-turn/lib/message.js';
 import type Transport from 'node-turn/lib/transport.js';
@@ -51,6 +50,18 @@ const READABLE: ReadonlyMap<number, readonly [number, number]> = new Map([
 const ANSWER_ONLY: ReadonlySet<number> = new Set([0x0001, 0x0009, 0x000a, 0x0016, 0x0020]);
 
 const NOTHING = Buffer.alloc(0);
+
+/** Whether the packet has MESSAGE-INTEGRITY where a request would. Makes nothing; false for what is no message. */
+export function carriesIntegrity(packet: Buffer): boolean {
+  let offset = HEADER_BYTES;
+  while (offset + 4 <= packet.length) {
+    if (packet.readUInt16BE(offset) === MESSAGE_INTEGRITY) {
+      return true;
+    }
+    offset += 4 + Math.ceil(packet.readUInt16BE(offset + 2) / 4) * 4;
+  }
+  return false;
+}
 
 /** A request as received. Its reply is an ordinary engine message. */
 export class IncomingMessage extends Message {
@@ -164,9 +175,6 @@ export class IncomingMessage extends Message {
     }
     const attribute = new Attribute(this);
     attribute.read(this.#packet.subarray(offset, offset + 4 + valueBytes));
-    if (type === 0x0012 && value[1] === 2) {
-      attribute.value = readIpv6Peer(value, this.#packet.subarray(4, HEADER_BYTES));
-    }
     if (type === MESSAGE_INTEGRITY) {
       this.#integrity = { offset, mac: Buffer.from(value) };
     }
@@ -179,13 +187,4 @@ export class IncomingMessage extends Message {
     }
     this.attributes.push(attribute);
   }
-}
-
-/** node-turn fills 12 of the 16 key octets from a shortened transaction id, which garbles the address. */
-function readIpv6Peer(value: Buffer, key: Buffer): Address {
-  const groups: string[] = [];
-  for (let index = 0; index < 16; index += 2) {
-    groups.push((value.readUInt16BE(4 + index) ^ key.readUInt16BE(index)).toString(16));
-  }
-  return new Address(groups.join(':'), value.readUInt16BE(2) ^ key.readUInt16BE(0));
 }

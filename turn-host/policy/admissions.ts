@@ -25,8 +25,11 @@ export interface Admissions {
   /** `source` is the client's address. What is admitted must be given back exactly once. */
   admit(holder: Holder, source: string): Promise<Admission>;
   giveBack(holder: Holder): void;
-  /** Keeps a port that the caller has claimed in the directory; resolves to the token for it, 16 hex digits. */
-  reserve(user: string, port: RelayPort): Promise<string>;
+  /**
+   * Keeps a port that the caller has claimed in the directory; resolves to the token for it, 16 hex digits. It counts
+   * towards the quotas of the holder as an allocation does; null, and the port stays the caller's, when there is no room.
+   */
+  reserve(holder: Holder, port: RelayPort): Promise<string | null>;
   /** The port of a token of that user, which becomes the caller's claim; null when there is none any more. */
   redeem(user: string, token: string): Promise<RelayPort | null>;
 }
@@ -39,7 +42,7 @@ export interface AdmissionOptions {
 }
 
 interface Reservation extends RelayPort {
-  readonly user: string;
+  readonly holder: Holder;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -56,13 +59,15 @@ export class AdmissionDesk implements Admissions {
     this.#directory = directory;
   }
 
+  /** Allocations, those being made included; not ports in reserve. */
   get inUse(): number {
-    return this.#quota.inAll;
+    return this.#quota.inAll - this.#reservations.size;
   }
 
-  /** From now on nobody is admitted. */
+  /** From now on nobody is admitted, so nothing is kept in reserve either. */
   drain(): void {
     this.#isDraining = true;
+    this.close();
   }
 
   admit(holder: Holder, source: string): Promise<Admission> {
@@ -79,33 +84,44 @@ export class AdmissionDesk implements Admissions {
     this.#quota.giveBack(holder);
   }
 
-  reserve(user: string, { relay, port }: RelayPort): Promise<string> {
+  reserve(holder: Holder, { relay, port }: RelayPort): Promise<string | null> {
+    if (this.#isDraining || this.#quota.admit(holder) !== 'admitted') {
+      return Promise.resolve(null);
+    }
     const token = randomBytes(8).toString('hex');
-    const timer = setTimeout(() => {
-      this.#reservations.delete(token);
-      this.#directory.release(relay, port);
-    }, RESERVATION_MS);
+    const timer = setTimeout(() => this.#giveUp(token), RESERVATION_MS);
     timer.unref();
-    this.#reservations.set(token, { user, relay, port, timer });
+    this.#reservations.set(token, { holder, relay, port, timer });
     return Promise.resolve(token);
   }
 
   redeem(user: string, token: string): Promise<RelayPort | null> {
     const reservation = this.#reservations.get(token);
-    if (reservation === undefined || reservation.user !== user) {
+    if (reservation === undefined || reservation.holder.user !== user) {
       return Promise.resolve(null);
     }
-    clearTimeout(reservation.timer);
-    this.#reservations.delete(token);
+    this.#forget(token, reservation);
     return Promise.resolve({ relay: reservation.relay, port: reservation.port });
   }
 
   /** Gives up what is in reserve. */
   close(): void {
-    for (const { timer, relay, port } of this.#reservations.values()) {
-      clearTimeout(timer);
-      this.#directory.release(relay, port);
+    for (const token of [...this.#reservations.keys()]) {
+      this.#giveUp(token);
     }
-    this.#reservations.clear();
+  }
+
+  #giveUp(token: string): void {
+    const reservation = this.#reservations.get(token);
+    if (reservation !== undefined) {
+      this.#forget(token, reservation);
+      this.#directory.release(reservation.relay, reservation.port);
+    }
+  }
+
+  #forget(token: string, { holder, timer }: Reservation): void {
+    clearTimeout(timer);
+    this.#reservations.delete(token);
+    this.#quota.giveBack(holder);
   }
 }

@@ -26,15 +26,21 @@ export class SourceLimiter {
   /** Whether this source may have one more now; it is counted if so. `nowMs` is of a clock that goes forward. */
   take(ip: string, nowMs: number): boolean {
     const slot = this.#slotOf(ip);
-    const passedMs = Math.max(0, nowMs - (this.#atMs[slot] ?? 0));
-    const taken = Math.max(0, (this.#taken[slot] ?? 0) - (passedMs * this.#perSecond) / 1000);
+    const taken = this.#takenOf(slot, nowMs);
+    const isGiven = taken + 1 <= this.#burst;
     this.#atMs[slot] = nowMs;
-    if (taken + 1 > this.#burst) {
-      this.#taken[slot] = taken;
-      return false;
-    }
-    this.#taken[slot] = taken + 1;
-    return true;
+    this.#taken[slot] = isGiven ? taken + 1 : taken;
+    return isGiven;
+  }
+
+  /** Whether `take` would say yes now. Nothing is counted. */
+  mayTake(ip: string, nowMs: number): boolean {
+    return this.#takenOf(this.#slotOf(ip), nowMs) + 1 <= this.#burst;
+  }
+
+  #takenOf(slot: number, nowMs: number): number {
+    const passedMs = Math.max(0, nowMs - (this.#atMs[slot] ?? 0));
+    return Math.max(0, (this.#taken[slot] ?? 0) - (passedMs * this.#perSecond) / 1000);
   }
 
   /** An IPv6 source is its /64: whoever has one address there has them all. */
