@@ -7,6 +7,8 @@ import { ipWords } from '../../turn-host/data-path/ip-words.ts';
 import { addXorAddress } from '../../turn-host/engine/answers.ts';
 import { ClientTransport, type ControlStream } from '../../turn-host/engine/control-client.ts';
 import { IncomingMessage, MessageClass } from '../../turn-host/engine/stun-message.ts';
+import { readXorAddress, xorAddress6 } from './client.ts';
+import { ABBREVIATED_IPV6 } from './odd-requests.ts';
 
 const requireOfRelay = createRequire(new URL('../../turn-host/package.json', import.meta.url));
 const Server = requireOfRelay('node-turn');
@@ -85,3 +87,29 @@ it.each([
   addXorAddress(reply, 'xor-mapped-address', ipWords(ip), 32853);
   expect(reply.toBuffer().subarray(20).toString('hex')).toBe(hex);
 });
+
+it.each(ABBREVIATED_IPV6)(
+  'writes and reads the address %s, which the system abbreviates so',
+  (ip, groups) => {
+    const id = Buffer.from('b7e7a701bc34d686fa87dfae', 'hex');
+    const reply = new Message(server, transport);
+    Object.assign(reply, { transactionID: id.toString('hex'), class: MessageClass.success, method: 1 });
+    addXorAddress(reply, 'xor-mapped-address', ipWords(ip), 5000);
+    expect(readXorAddress(reply.toBuffer().subarray(24), id)).toEqual({ ip: groups, port: 5000 });
+
+    const octets = Buffer.from(
+      groups
+        .split(':')
+        .map((group) => group.padStart(4, '0'))
+        .join(''),
+      'hex',
+    );
+    const value = xorAddress6(octets, 5000, id);
+    const header = Buffer.from('000800182112a442', 'hex');
+    const request = Buffer.concat([header, id, Buffer.from('00120014', 'hex'), value]);
+    expect(read(request.toString('hex')).getAttribute('xor-peer-address')).toMatchObject({
+      address: groups,
+      port: 5000,
+    });
+  },
+);

@@ -330,6 +330,23 @@ describe('what is relayed', () => {
     expect(await two.nextData(150)).toBeNull();
   });
 
+  it('keeps a channel for ten minutes (bare node-turn for ever)', async () => {
+    const { one, two, at1, at2 } = await pair();
+    const renew = async () => {
+      await one.permit(at2);
+      await two.permit(at1);
+    };
+    await one.bindChannel(0x4001, at2);
+    nowMs += 599_000;
+    await renew();
+    two.send(at1, Buffer.from('in time'));
+    expect(await one.nextOnChannel(0x4001)).toEqual(Buffer.from('in time'));
+    nowMs += 1000;
+    await renew();
+    two.send(at1, Buffer.from('late'));
+    expect(await one.nextData()).toEqual({ peer: at2, data: Buffer.from('late') });
+  });
+
   it('takes an empty datagram on a relayed port (it ends bare node-turn)', async () => {
     const { one, two, at1, at2 } = await pair();
     await one.permit(at2);
