@@ -9,6 +9,7 @@ import type { Directory } from './data-path/directory.ts';
 import type { ControlClient } from './engine/control-client.ts';
 import { TurnEngine } from './engine/engine.ts';
 import { Certificate } from './listen/certificate.ts';
+import { ControlTurns } from './listen/control-turns.ts';
 import { ConnectionGate, openStreamListener, type StreamListener } from './listen/stream-listener.ts';
 import type { Counters } from './metrics/counters.ts';
 import type { Admissions } from './policy/admissions.ts';
@@ -94,6 +95,7 @@ class Worker implements RelayWorker {
   readonly #engine: TurnEngine;
   readonly #certificate: Certificate | null;
   readonly #gate: ConnectionGate;
+  readonly #turns = new ControlTurns();
   readonly #streams: StreamListener[] = [];
   #ports: BoundPorts = { udp: 0, tcp: null, tls: null };
 
@@ -196,6 +198,7 @@ class Worker implements RelayWorker {
       reusePort: config.workers > 1,
       idleMs: config.limits.idleSeconds * 1000,
       gate: this.#gate,
+      turns: this.#turns,
       onControl: (packet, client) => this.takeControl(packet, client),
       onDisconnected: (client) => this.#engine.disconnected(client),
     });

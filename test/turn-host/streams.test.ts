@@ -8,7 +8,9 @@ import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lanCertificate } from '../../scripts/lib/authority.ts';
+import { Certificate } from '../../turn-host/listen/certificate.ts';
 import { StreamFramer } from '../../turn-host/listen/framer.ts';
+import { ConnectionGate } from '../../turn-host/listen/stream-listener.ts';
 import { encode, readXorAddress, streamWire, Type, udpTransport } from './client.ts';
 import { channelData } from './data-path-contract.ts';
 import { useRelay } from './stage.ts';
@@ -151,6 +153,72 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
     expect(stage.relay.counted('connectionsClosed')).toBe(1);
   });
 
+  it('takes requests that come at once a few a turn, in order, and leaves others theirs', async () => {
+    await stage.start(TLS);
+    const { relay } = stage;
+    const wire = await streamWire(port(), transport);
+    const one = await stage.member('red.one', wire);
+    const two = await stage.member('red.two', await streamWire(port(), transport));
+    await two.challenge();
+    const ids = Array.from({ length: 2000 }, () => randomBytes(12));
+    const before = relay.counted('requests');
+    wire.stream.write(Buffer.concat(ids.map((id) => encode(Type.binding, id, []))));
+    const inTurns: number[] = [];
+    let isServed = false;
+    while (relay.counted('requests') - before < ids.length) {
+      const sofar = relay.counted('requests');
+      if (sofar > before && !isServed) {
+        isServed = true;
+        expect((await two.challenge()).errorCode).toBe(401);
+        expect(relay.counted('requests') - before).toBeLessThan(ids.length);
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      inTurns.push(relay.counted('requests') - sofar);
+    }
+    expect(Math.max(...inTurns)).toBeLessThan(200);
+    for (const id of ids) {
+      const answer = await one.receive(() => true);
+      expect(answer?.subarray(8, 20).equals(id)).toBe(true);
+    }
+  });
+
+  it('closes the connection of whoever reads no answers', async () => {
+    await stage.start(TLS);
+    const { stream } = await streamWire(port(), transport);
+    let isClosed = false;
+    stream.on('close', () => {
+      isClosed = true;
+    });
+    stream.pause();
+    const request = encode(Type.allocate, randomBytes(12), [udpTransport]);
+    const many = Buffer.concat(Array.from({ length: 1000 }, () => request));
+    while (!isClosed && stage.relay.counted('connectionsClosed') === 0) {
+      await new Promise<void>((resolve) => {
+        stream.write(many, () => resolve());
+        stream.once('close', () => resolve());
+      });
+    }
+    expect(stage.relay.counted('connectionsClosed')).toBe(1);
+  });
+
+  it('ends the allocation of whoever has said all and reads nothing', async () => {
+    await stage.start({ ...TLS, TURN_PEER_POLICY: 'room' });
+    const wire = await streamWire(port(), transport);
+    const one = await stage.member('red.one', wire);
+    const two = await stage.member('red.two');
+    const [at1, at2] = [await one.allocate(), await two.allocate()];
+    await one.permit(at2);
+    await two.permit(at1);
+    wire.stream.pause();
+    // More than the system takes for a reader that does not read.
+    while (stage.relay.counted('droppedUnsent') === 0) {
+      two.send(at1, Buffer.alloc(9000));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    wire.stream.end();
+    await expect.poll(() => stage.relay.allocations).toBe(1);
+  });
+
   it('ends the allocation with its connection', async () => {
     await stage.start(TLS);
     const wire = await streamWire(port(), transport);
@@ -182,6 +250,16 @@ it('takes only so many connections of one source, and again when they are gone',
   await (await stage.member('red.one', wire)).allocate();
 });
 
+it('counts the addresses of one IPv6 network as one source', () => {
+  const gate = new ConnectionGate(10, 2);
+  expect(['2a00::1', '2a00::ffff:2', '2a00:0:0:0:1::3', '2a00:0:0:1::4'].map((ip) => gate.enter(ip))).toEqual(
+    [true, true, false, true],
+  );
+  gate.leave('2a00::1');
+  expect(gate.enter('2a00::5')).toBe(true);
+  expect(['192.0.2.1', '192.0.2.2', '192.0.2.3'].map((ip) => gate.enter(ip))).toEqual([true, true, true]);
+});
+
 describe('the certificate', () => {
   const serial = async (): Promise<string> => {
     const stream = connectTls({
@@ -211,6 +289,18 @@ describe('the certificate', () => {
     one.send(at2, Buffer.from('still here'));
     expect((await two.nextData())?.data.toString()).toBe('still here');
     expect((wire.stream as TLSSocket).getPeerCertificate().serialNumber).toBe(before);
+  });
+
+  it('is still looked at when another relay of the process has looked away', async () => {
+    install('first');
+    const lines: string[] = [];
+    const [one, two] = [[], lines].map(
+      (said) => new Certificate(certFile, keyFile, (line) => said.push(line)),
+    );
+    one?.close();
+    install('second');
+    await expect.poll(() => lines, { timeout: 20_000 }).toContain('certificate renewed');
+    two?.close();
   });
 
   it('stays when the new one cannot be read, and is renewed when asked to', async () => {

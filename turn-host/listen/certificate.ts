@@ -23,6 +23,7 @@ export class Certificate {
   readonly #certFile: string;
   readonly #keyFile: string;
   readonly #log: (line: string) => void;
+  readonly #onChange = () => this.reload();
   readonly #listeners: ((renewed: CertificateFiles) => void)[] = [];
   #current: CertificateFiles;
 
@@ -34,7 +35,7 @@ export class Certificate {
     this.#current = this.#read();
     for (const file of [certFile, keyFile]) {
       // Polled: whatever renews a certificate may replace the file, its folder, or a link to either.
-      watchFile(file, { interval: POLL_MS, persistent: false }, () => this.reload());
+      watchFile(file, { interval: POLL_MS, persistent: false }, this.#onChange);
     }
   }
 
@@ -67,8 +68,9 @@ export class Certificate {
   }
 
   close(): void {
-    unwatchFile(this.#certFile);
-    unwatchFile(this.#keyFile);
+    // By listener: another relay of this process may look at the same files.
+    unwatchFile(this.#certFile, this.#onChange);
+    unwatchFile(this.#keyFile, this.#onChange);
   }
 
   #read(): CertificateFiles {

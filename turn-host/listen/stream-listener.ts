@@ -6,9 +6,11 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:tls';
 import type { Flow } from '../data-path/data-path.ts';
 import { FrameKind, kindOf } from '../data-path/frames.ts';
+import { familyOf, readIp } from '../data-path/ip-words.ts';
 import type { ControlStream } from '../engine/control-client.ts';
 import { Counter, type CounterName, type Counters } from '../metrics/counters.ts';
 import type { Certificate } from './certificate.ts';
+import type { Backlog, ControlTurns } from './control-turns.ts';
 import { StreamFramer } from './framer.ts';
 
 const TLS_HANDSHAKE_MS = 10_000;
@@ -17,6 +19,8 @@ const MAX_REQUEST_BYTES = 2048;
 const MAX_FRAME_BYTES = 4 + 65_536;
 /** What may wait for a client that reads slowly; more is dropped, as a datagram would be. */
 const MAX_WAITING_BYTES = 1 << 20;
+/** The same before there was an allocation; who reads no answers has no need of the connection. */
+const MAX_WAITING_ANSWER_BYTES = 1 << 14;
 
 export interface StreamListenerOptions {
   readonly ip: string;
@@ -27,6 +31,7 @@ export interface StreamListenerOptions {
   /** How long a connection may be without an allocation, whatever it says. */
   readonly idleMs: number;
   readonly gate: ConnectionGate;
+  readonly turns: ControlTurns;
   readonly counters: Counters;
   readonly onControl: (packet: Buffer, client: ControlStream) => void;
   /** Called once for each connection that had control messages or an allocation. */
@@ -39,7 +44,10 @@ export interface StreamListener {
   close(): Promise<void>;
 }
 
-/** How many connections there may be, in all and of one source; shared by the listeners of a worker. */
+/**
+ * How many connections there may be, in all and of one source; shared by the listeners of a worker. An IPv6 source is its
+ * /64: whoever has one address there has them all.
+ */
 export class ConnectionGate {
   readonly #inAll: number;
   readonly #perSource: number;
@@ -52,24 +60,31 @@ export class ConnectionGate {
   }
 
   enter(ip: string): boolean {
-    const held = this.#bySource.get(ip) ?? 0;
+    const source = sourceOf(ip);
+    const held = this.#bySource.get(source) ?? 0;
     if (this.#open >= this.#inAll || held >= this.#perSource) {
       return false;
     }
     this.#open += 1;
-    this.#bySource.set(ip, held + 1);
+    this.#bySource.set(source, held + 1);
     return true;
   }
 
   leave(ip: string): void {
-    const held = this.#bySource.get(ip) ?? 0;
+    const source = sourceOf(ip);
+    const held = this.#bySource.get(source) ?? 0;
     this.#open -= 1;
     if (held <= 1) {
-      this.#bySource.delete(ip);
+      this.#bySource.delete(source);
     } else {
-      this.#bySource.set(ip, held - 1);
+      this.#bySource.set(source, held - 1);
     }
   }
+}
+
+function sourceOf(ip: string): string {
+  const words = new Int32Array(4);
+  return readIp(ip, words) && familyOf(words) === 6 ? `${words[0]},${words[1]}` : ip;
 }
 
 /** Rejects with the system's error when it cannot listen. */
@@ -105,6 +120,8 @@ export async function openStreamListener(options: StreamListenerOptions): Promis
     const connection = new StreamConnection(socket, clientIp, clientPort, options);
     socket.on('error', () => undefined);
     socket.once('close', () => connection.closed());
+    // Who says no more is gone: to wait until they have read everything would hold their allocation for them.
+    socket.once('end', () => socket.destroy());
     socket.on('data', (chunk: Buffer) => connection.take(chunk));
   };
   let server: Server | TlsServer;
@@ -148,7 +165,7 @@ export async function openStreamListener(options: StreamListenerOptions): Promis
   };
 }
 
-class StreamConnection implements ControlStream {
+class StreamConnection implements ControlStream, Backlog {
   readonly kind = 'stream';
   readonly transport: 'tcp' | 'tls';
   readonly ip: string;
@@ -161,7 +178,10 @@ class StreamConnection implements ControlStream {
   /** Over TLS: messages not yet taken by the system, the one being written first. */
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
+  /** Read and not handed on: more came at once than the control plane takes in a turn. Nothing is read meanwhile. */
+  readonly #unserved: Buffer[] = [];
   #flow: Flow | null = null;
+  #hadAllocation = false;
   #idleTimer: NodeJS.Timeout | null = null;
 
   constructor(socket: Socket, ip: string, port: number, options: StreamListenerOptions) {
@@ -188,8 +208,11 @@ class StreamConnection implements ControlStream {
   write(bytes: Uint8Array): void {
     // RFC 8656 s12.5: over a stream ChannelData is padded. STUN messages are so by themselves.
     const paddedBytes = (bytes.length + 3) & ~3;
-    const waitingBytes = this.#waitingBytes + this.#socket.writableLength;
-    if (this.#socket.destroyed || waitingBytes + paddedBytes > MAX_WAITING_BYTES) {
+    const waitingBytes = this.#waitingBytes + this.#socket.writableLength + paddedBytes;
+    if (!this.#hadAllocation && waitingBytes > MAX_WAITING_ANSWER_BYTES) {
+      this.#socket.destroy();
+    }
+    if (this.#socket.destroyed || waitingBytes > MAX_WAITING_BYTES) {
       const { counters } = this.#options;
       counters[Counter.droppedUnsent] = (counters[Counter.droppedUnsent] ?? 0) + 1;
       return;
@@ -225,6 +248,7 @@ class StreamConnection implements ControlStream {
 
   attach(flow: Flow): void {
     this.#flow = flow;
+    this.#hadAllocation = true;
     this.#clearIdle();
   }
 
@@ -235,14 +259,44 @@ class StreamConnection implements ControlStream {
 
   closed(): void {
     this.#clearIdle();
+    this.#unserved.length = 0;
     this.#options.onDisconnected(this);
   }
 
-  #takeFrame(frame: Buffer): void {
-    if (this.#flow?.fromClient(frame) === true || kindOf(frame, 0, frame.length) !== FrameKind.control) {
-      return;
+  serveNext(): boolean {
+    const frame = this.#unserved.shift();
+    if (frame !== undefined) {
+      this.#options.onControl(frame, this);
     }
-    this.#options.onControl(frame, this);
+    // Media behind a request goes as soon as that was answered.
+    while (this.#unserved[0] !== undefined && this.#isMedia(this.#unserved[0])) {
+      this.#unserved.shift();
+    }
+    if (this.#unserved.length === 0 && !this.#socket.destroyed) {
+      this.#socket.resume();
+    }
+    return this.#unserved.length > 0;
+  }
+
+  #takeFrame(frame: Buffer): void {
+    const { turns, onControl } = this.#options;
+    if (this.#unserved.length === 0) {
+      if (this.#isMedia(frame)) {
+        return;
+      }
+      if (turns.take()) {
+        onControl(frame, this);
+        return;
+      }
+      this.#socket.pause();
+      turns.wait(this);
+    }
+    this.#unserved.push(frame);
+  }
+
+  /** Whether it was media, which is relayed, or dropped where there is no allocation. */
+  #isMedia(frame: Buffer): boolean {
+    return this.#flow?.fromClient(frame) === true || kindOf(frame, 0, frame.length) !== FrameKind.control;
   }
 
   #allowIdle(): void {
