@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { DataPathName } from './data-path/data-path.ts';
 import type { RelayAddress } from './data-path/directory.ts';
-import type { IpFamily } from './data-path/ip-words.ts';
+import { familyOf, type IpFamily, readIp } from './data-path/ip-words.ts';
 import { PEER_POLICIES, type PeerPolicyName } from './policy/peer-policy.ts';
 
 export interface RelayLimits {
@@ -67,7 +67,10 @@ export type ConfigResult =
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Longer would make the answer to whoever is not authenticated more than 2.3 times what was asked. */
+/**
+ * Longer would make the answer to whoever is not authenticated more than 2.3 times what was asked: a challenge of 64 octets
+ * (header 20, ERROR-CODE 8, REALM 16, NONCE 20) to an Allocate of 28 (header 20, REQUESTED-TRANSPORT 8) is 2.29.
+ */
 const REALM = /^[\x21-\x7e]{1,12}$/;
 const DATA_PATHS = ['auto', 'portable', 'batched'] as const;
 const NAMES: ReadonlySet<string> = new Set([
@@ -113,7 +116,10 @@ export function readConfig(env: Environment): ConfigResult {
   const relays = readRelays(settings, listenAddresses, faults);
   const realm = settings.text('TURN_REALM', 'parley');
   if (!REALM.test(realm)) {
-    faults.push('TURN_REALM must be 1 to 12 printable ASCII characters without spaces.');
+    faults.push(
+      'TURN_REALM must be 1 to 12 printable ASCII characters without spaces: with a longer one a forged request would ' +
+        'be answered with more than 2.3 times its size.',
+    );
   }
   const peerPolicy = settings.oneOf('TURN_PEER_POLICY', PEER_POLICIES, 'room');
   const allowLoopback = settings.flag('TURN_ALLOW_LOOPBACK', false);
@@ -122,11 +128,26 @@ export function readConfig(env: Environment): ConfigResult {
       'TURN_ALLOW_LOOPBACK has no meaning with TURN_PEER_POLICY=room: set public or lan, or leave it out.',
     );
   }
+  const tcp = settings.flag('TURN_TCP', true);
+  const tls = readTls(settings, faults);
+  const metricsPort = settings.has('TURN_METRICS_PORT')
+    ? settings.whole('TURN_METRICS_PORT', 0, 0, 65_535)
+    : null;
+  // Each alone may be 0, a port of the system's choice.
+  const plain = tcp && port !== 0 ? port : null;
+  if (tls !== null && tls.port === plain) {
+    faults.push(
+      `TURN_TLS_PORT (${tls.port}) must not be TURN_PORT, which plain TCP has: set TURN_TCP=0 or another.`,
+    );
+  }
+  if (metricsPort !== null && metricsPort === plain) {
+    faults.push(`TURN_METRICS_PORT (${metricsPort}) must not be TURN_PORT, which clients have.`);
+  }
   const config: TurnHostConfig = {
     secrets,
     port,
-    tcp: settings.flag('TURN_TCP', true),
-    tls: readTls(settings, faults),
+    tcp,
+    tls,
     listenAddresses,
     relays,
     minPort,
@@ -136,7 +157,7 @@ export function readConfig(env: Environment): ConfigResult {
     allowLoopback,
     workers: settings.whole('TURN_WORKERS', 1, 1, 64),
     dataPath: settings.oneOf('DATA_PATH', DATA_PATHS, 'auto'),
-    metricsPort: settings.has('TURN_METRICS_PORT') ? settings.whole('TURN_METRICS_PORT', 0, 0, 65_535) : null,
+    metricsPort,
     drainSeconds: settings.whole('TURN_DRAIN_SECONDS', 30, 0, 86_400),
     debug: settings.oneOf('TURN_LOG', ['info', 'debug'], 'info') === 'debug',
     limits: readLimits(settings),
@@ -233,9 +254,11 @@ function withFile(env: Environment, faults: string[]): Environment {
 
 function readListen(settings: Settings, faults: string[]): string[] {
   const given = settings.list('TURN_LISTEN');
-  for (const address of given) {
-    if (isIP(address) === 0) {
+  for (const [index, address] of given.entries()) {
+    if (!isPlainIp(address)) {
       faults.push(`TURN_LISTEN must hold IP addresses, not "${address}".`);
+    } else if (given.indexOf(address) !== index) {
+      faults.push(`TURN_LISTEN has ${address} twice.`);
     }
   }
   if (given.length > 0) {
@@ -252,7 +275,7 @@ function readRelays(settings: Settings, listen: readonly string[], faults: strin
   const given = settings.list('TURN_RELAY_IP');
   const ips = given.length > 0 ? given : relayAddressesFor(listen);
   const usable = ips.filter((ip) => {
-    const fine = isIP(ip) !== 0 && !isUnspecified(ip);
+    const fine = isPlainIp(ip) && !isUnspecified(ip);
     if (!fine) {
       faults.push(`TURN_RELAY_IP must hold IP addresses of this host, not "${ip}".`);
     }
@@ -260,11 +283,12 @@ function readRelays(settings: Settings, listen: readonly string[], faults: strin
   });
   const relays = new Map(usable.map((ip) => [ip, { ip, externalIp: ip, family: isIP(ip) as IpFamily }]));
   for (const entry of settings.list('TURN_EXTERNAL_IP')) {
-    const [external = '', internal] = entry.split('/');
+    const [external = '', internal, surplus] = entry.split('/');
     const sameFamily = [...relays.values()].filter(({ family }) => family === isIP(external));
     const chosen = internal === undefined ? sameFamily : sameFamily.filter(({ ip }) => ip === internal);
     const [relay] = chosen;
-    if (isIP(external) === 0 || isUnspecified(external) || relay === undefined || chosen.length > 1) {
+    const isPair = isPlainIp(external) && !isUnspecified(external) && surplus === undefined;
+    if (!isPair || relay === undefined || chosen.length > 1) {
       faults.push(`TURN_EXTERNAL_IP has "${entry}", which stands for no one address of TURN_RELAY_IP.`);
     } else {
       relays.set(relay.ip, { ...relay, externalIp: external });
@@ -274,8 +298,8 @@ function readRelays(settings: Settings, listen: readonly string[], faults: strin
 }
 
 function relayAddressesFor(listen: readonly string[]): string[] {
-  const concrete = listen.filter((ip) => isIP(ip) !== 0 && !isUnspecified(ip));
-  const wild = listen.filter((ip) => isIP(ip) !== 0 && isUnspecified(ip));
+  const concrete = listen.filter((ip) => isPlainIp(ip) && !isUnspecified(ip));
+  const wild = listen.filter((ip) => isPlainIp(ip) && isUnspecified(ip));
   const found = wild.flatMap((ip) => ownAddress(isIP(ip) as IpFamily) ?? (isIP(ip) === 4 ? '127.0.0.1' : []));
   return [...new Set([...concrete, ...found])];
 }
@@ -317,6 +341,12 @@ function readLimits(settings: Settings): RelayLimits {
     idleSeconds: settings.whole('TURN_IDLE_SECONDS', 30, 1, 3600),
     unauthenticatedPerSecond: settings.whole('TURN_MAX_UNAUTHENTICATED_PER_SECOND', 256, 1, 1_000_000),
   };
+}
+
+/** An IPv4 address in the clothes of an IPv6 one is neither to a socket. */
+function isPlainIp(text: string): boolean {
+  const words = new Int32Array(4);
+  return isIP(text) !== 0 && readIp(text, words) && familyOf(words) === isIP(text);
 }
 
 function isUnspecified(ip: string): boolean {

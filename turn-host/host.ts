@@ -10,6 +10,7 @@ import { Counter, type Counters, createCounters } from './metrics/counters.ts';
 import { expose } from './metrics/exposition.ts';
 import { type MetricsServer, openMetricsServer } from './metrics/metrics-server.ts';
 import { AdmissionDesk } from './policy/admissions.ts';
+import { proveRelayAddresses } from './relay-addresses.ts';
 import { type BoundPorts, type Log, type RelayWorker, startRelayWorker } from './relay-worker.ts';
 import { startWorkerThread } from './worker-thread.ts';
 
@@ -42,7 +43,10 @@ export interface TurnHostHooks {
   readonly onFailure?: (error: Error) => void;
 }
 
-/** Starts a relay. Rejects with the system's error (`EADDRINUSE`, `EADDRNOTAVAIL`) when it cannot listen. */
+/**
+ * Starts a relay. Rejects with the system's error (`EADDRINUSE`, `EADDRNOTAVAIL`) when it cannot listen, with
+ * `CertificateError`, `RelayAddressError` or `MetricsPortError` for what those name.
+ */
 export async function startTurnHost(config: TurnHostConfig, hooks: TurnHostHooks = {}): Promise<TurnHost> {
   const host = new Host(config, hooks);
   try {
@@ -106,7 +110,8 @@ class Host implements TurnHost {
   }
 
   async start(): Promise<void> {
-    const { workers, metricsPort } = this.#config;
+    const { workers, metricsPort, relays } = this.#config;
+    await proveRelayAddresses(relays);
     const nonceKey = randomBytes(32);
     // One after the other: the first may let the system choose the ports, the others take the same.
     for (let number = 0; number < workers; number += 1) {

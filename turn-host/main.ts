@@ -27,14 +27,20 @@ function reasonOf(error: unknown, config: TurnHostConfig): string {
   if (code === 'EADDRNOTAVAIL') {
     return `${config.listenAddresses.join(', ')} is not an address of this host: set TURN_LISTEN to one that is.`;
   }
+  const words = error instanceof Error ? error.message : String(error);
+  if (code === 'ERELAYADDRESS') {
+    return `Nothing can be relayed from ${words}: set TURN_RELAY_IP to addresses of this host.`;
+  }
+  if (code === 'EMETRICSPORT') {
+    return `TURN_METRICS_PORT ${config.metricsPort} of 127.0.0.1 cannot be listened on: ${words}`;
+  }
   if (code === 'ECERTIFICATE') {
-    const words = error instanceof Error ? error.message : '';
     return `TURN_TLS_CERT and TURN_TLS_KEY are no certificate and its key: ${words}`;
   }
   if (code === 'EACCES') {
     return `${where} may not be opened by this user: set TURN_PORT to 1024 or above, or grant CAP_NET_BIND_SERVICE.`;
   }
-  return `The relay cannot listen on ${where}: ${error instanceof Error ? error.message : String(error)}`;
+  return `The relay cannot listen on ${where}: ${words}`;
 }
 
 function endWith(host: TurnHost): void {

@@ -100,6 +100,27 @@ describe('the configuration', () => {
     expect(result.ok ? [] : result.faults.map((fault) => fault.split(' ')[0])).toEqual(names);
   });
 
+  it.each([
+    [{ TURN_REALM: 'thirteen-char' }, /^TURN_REALM must be 1 to 12 .*2\.3 times/],
+    [{ TURN_LISTEN: '127.0.0.1,::1,127.0.0.1' }, /^TURN_LISTEN has 127\.0\.0\.1 twice/],
+    [{ TURN_LISTEN: '::ffff:127.0.0.1' }, /^TURN_LISTEN must hold .*not "::ffff:127\.0\.0\.1"/],
+    [{ TURN_RELAY_IP: '::ffff:10.0.0.5' }, /^TURN_RELAY_IP must hold .*not "::ffff:10\.0\.0\.5"/],
+    [{ TURN_RELAY_IP: '10.0.0.5', TURN_EXTERNAL_IP: '8.8.4.4/10.0.0.5/x' }, /^TURN_EXTERNAL_IP has "8\.8\.4/],
+    [
+      { TURN_PORT: '443', TURN_TLS_PORT: '443', TURN_TLS_CERT: 'a', TURN_TLS_KEY: 'b' },
+      /^TURN_TLS_PORT \(443\) must not be TURN_PORT/,
+    ],
+    [{ TURN_PORT: '5000', TURN_METRICS_PORT: '5000' }, /^TURN_METRICS_PORT \(5000\) must not be TURN_PORT/],
+  ])('names what is wrong with %j', (env, sentence) => {
+    const result = readConfig({ TURN_SECRET: 's', ...env });
+    expect(result.ok ? [] : result.faults).toEqual([expect.stringMatching(sentence)]);
+  });
+
+  it('lets TLS have the port of UDP where there is no plain TCP', () => {
+    const tls = { TURN_TLS_PORT: '443', TURN_TLS_CERT: 'a', TURN_TLS_KEY: 'b' };
+    expect(readConfig({ TURN_SECRET: 's', TURN_PORT: '443', TURN_TCP: '0', ...tls }).ok).toBe(true);
+  });
+
   it('takes the peer policies there are, and says which those are', () => {
     expect(readConfig({ TURN_SECRET: 's', TURN_PEER_POLICY: 'lan' })).toMatchObject({
       config: { peerPolicy: 'lan' },

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -68,6 +69,25 @@ it('names a certificate that it cannot use, with one worker and with two', async
       expect.stringMatching(/^TURN_TLS_CERT and TURN_TLS_KEY are no .*nowhere/),
     ]);
   }
+});
+
+it('names a relay address that this host does not have, with one worker and with two', async () => {
+  for (const workers of ['1', '2']) {
+    const { code, said } = await failure({ TURN_RELAY_IP: '192.0.2.1', TURN_WORKERS: workers });
+    expect([code, said]).toEqual([
+      1,
+      'Nothing can be relayed from 192.0.2.1: set TURN_RELAY_IP to addresses of this host.\n',
+    ]);
+  }
+});
+
+it('names a metrics port that is taken', async () => {
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as AddressInfo;
+  const { code, said } = await failure({ TURN_METRICS_PORT: String(port) });
+  holder.close();
+  expect([code, said]).toEqual([1, expect.stringMatching(`^TURN_METRICS_PORT ${port} of .*EADDRINUSE`)]);
 });
 
 it('does not start without a secret', async () => {

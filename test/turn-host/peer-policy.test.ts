@@ -13,9 +13,9 @@ const RELAY6 = { ip: '2001:db8::77', port: 50_006 };
 const RED = roomWords('red');
 const BLUE = roomWords('blue');
 
-function policyNamed(name: PeerPolicyName, allowLoopback = false): PeerPolicy {
+function policyNamed(name: PeerPolicyName, allowLoopback = false, externalIp = EXTERNAL_IP): PeerPolicy {
   const directory = new Directory([
-    { ip: RELAY.ip, externalIp: EXTERNAL_IP, family: 4 },
+    { ip: RELAY.ip, externalIp, family: 4 },
     { ip: RELAY6.ip, externalIp: RELAY6.ip, family: 6 },
   ]);
   for (const [relay, port, room] of [
@@ -153,6 +153,12 @@ describe.each(PEER_POLICIES)('the peer policy %s', (name) => {
     }
     expect(policy.mayBind(ask('2001:db8:0:0::77', RELAY6.port))).toBe(true);
     expect(policy.mayBind(ask(RELAY6.ip, RELAY.port))).toBe(false);
+  });
+
+  it('allows no other port of a public address that the relay has outside', () => {
+    const behindNat = policyNamed(name, false, '8.8.8.8');
+    const ports = [RELAY.port, 22, RELAY.port + 1];
+    expect(ports.map((port) => behindNat.mayBind(ask('8.8.8.8', port)))).toEqual([true, false, false]);
   });
 
   it('refuses what is no address', () => {

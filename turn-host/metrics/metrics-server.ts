@@ -16,7 +16,13 @@ export interface MetricsServer {
 
 const HOST = '127.0.0.1';
 
-/** Rejects with the system's error when it cannot listen. */
+/** The port cannot be listened on; `cause` is the system's error. */
+export class MetricsPortError extends Error {
+  override readonly name = 'MetricsPortError';
+  readonly code = 'EMETRICSPORT';
+}
+
+/** Rejects with `MetricsPortError` when it cannot listen. */
 export async function openMetricsServer(port: number, source: MetricsSource): Promise<MetricsServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: string) => {
@@ -34,9 +40,11 @@ export async function openMetricsServer(port: number, source: MetricsSource): Pr
     }
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (cause) => reject(new MetricsPortError(cause.message, { cause })));
     server.listen(port, HOST, () => {
-      server.off('error', reject);
+      server.removeAllListeners('error');
+      // A connection that cannot be accepted, for want of descriptors say, is no reason to end the relay.
+      server.on('error', () => undefined);
       resolve();
     });
   });

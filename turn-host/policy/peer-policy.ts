@@ -112,10 +112,11 @@ export function createPeerPolicy(options: PeerPolicyOptions): PeerPolicy {
     }
     return !GLOBAL_UNICAST.check(ip, 'ipv6') || SPECIAL_WITHIN_GLOBAL.check(ip, 'ipv6');
   };
+  const isOpenLoopback = (ip: string): boolean => allowLoopback && isLoopback(ip);
   const isClosed = (ip: string): boolean =>
     isSpecial(ip) ||
     (name !== 'lan' && isIPv4(ip) && PRIVATE.check(ip)) ||
-    (isOwn(ip) && !(allowLoopback && isLoopback(ip)));
+    (isOwn(ip) && !isOpenLoopback(ip));
   const relayOf = (ip: string): number => {
     const words = new Int32Array(4);
     // An IPv6 spelling of an IPv4 address is not that address: it is special.
@@ -129,7 +130,10 @@ export function createPeerPolicy(options: PeerPolicyOptions): PeerPolicy {
     if (name === 'room') {
       return relay >= 0 && directory.isLiveInRoom(relay, port, room);
     }
-    return (relay >= 0 && directory.isLive(relay, port)) || !isClosed(ip);
+    // Of an own address only live relayed ports are peers, also where it has another name outside (one-to-one NAT).
+    return (
+      (relay >= 0 && directory.isLive(relay, port)) || !(isClosed(ip) || (relay >= 0 && !isOpenLoopback(ip)))
+    );
   };
   return {
     mayPermit: (peer) => {
