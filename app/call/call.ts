@@ -67,7 +67,7 @@ export function createCall(
   /** What the others know this person by; '' until it is computed, which is long before there is a link. */
   let ownKey = '';
   const hands = createRaisedHands(() => ownKey);
-  const files = createFiles(scope);
+  const files = createFiles(scope, () => ownKey);
   const reactions = createReactions();
   const chat = createChat({ scope, nameOf: (key) => mesh?.member(key)?.snapshot().name ?? '' });
   const pointers = createPointers(() => ownKey);

@@ -8,10 +8,13 @@ import type { Call } from '../call/call-types.ts';
 import type { Files, TransferSnapshot } from '../call/files/files-types.ts';
 
 export type { EndReason, Place, Sendable, TransferState } from '../call/files/files-types.ts';
+export { MAX_MEMORY_BYTES } from '../call/files/files-types.ts';
 
 export interface TransferView extends TransferSnapshot {
   /** The other person's. Hostile text; may be empty. */
   readonly peerName: string;
+  /** Whether they are in the call, linked or not. */
+  readonly isPeerHere: boolean;
 }
 
 export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe'> {
@@ -28,10 +31,16 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot'>): FilesM
   const [store, setStore] = createStore<{ transfers: readonly TransferView[] }>({ transfers: [] });
   onCleanup(
     files.subscribe(() => {
-      for (const { key, name } of call.snapshot().peers) names.set(key, name);
-      const transfers = files
-        .snapshot()
-        .map((transfer) => ({ ...transfer, peerName: names.get(transfer.peerKey) ?? '' }));
+      const here = new Set<string>();
+      for (const { key, name } of call.snapshot().peers) {
+        names.set(key, name);
+        here.add(key);
+      }
+      const transfers = files.snapshot().map((transfer) => ({
+        ...transfer,
+        peerName: names.get(transfer.peerKey) ?? '',
+        isPeerHere: here.has(transfer.peerKey),
+      }));
       setStore('transfers', reconcile(transfers, { key: 'id' }));
     }),
   );

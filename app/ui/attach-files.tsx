@@ -2,21 +2,25 @@
 import FolderUp from 'lucide-solid/icons/folder-up';
 import Paperclip from 'lucide-solid/icons/paperclip';
 import type { CallModel } from '../state/app-model.ts';
-import type { Sendable } from '../state/files-model.ts';
-import { readInput } from './dropped-files.ts';
+import { type Chosen, readInput } from './dropped-files.ts';
 
-/** Offers `items` to the person of the key `to`, or to everybody for null; says so when there is nobody to take them. */
-export function offerFiles(
+/** Offers what was chosen to the person of the key `to`, or to everybody for null; says so when that cannot be. */
+export async function offerFiles(
   model: Pick<CallModel, 'files' | 'notices' | 'tiles'>,
-  items: readonly Sendable[],
+  { items, problem }: Chosen,
   to: string | null,
-): void {
-  if (items.length === 0) return;
-  if (model.tiles().some(({ key }) => to === null || key === to)) model.files.send(items, to);
-  else model.notices.post({ says: 'Nobody is here to take the file yet.' });
+): Promise<void> {
+  const refuse = (says: string) => model.notices.post({ says });
+  if (problem === 'too-many') refuse('These are too many files to send. Pack them into one first.');
+  else if (problem === 'unreadable') refuse('A part of it cannot be read, so nothing was offered.');
+  else if (problem === 'empty') refuse('There is no file in it to send.');
+  else if (!model.tiles().some(({ key }) => to === null || key === to))
+    refuse('Nobody is here to take the file yet.');
+  else if (!(await model.files.send(items, to)))
+    refuse('The server is away, and what sends files was not fetched yet. Try again in a moment.');
 }
 
-export function AttachFiles(props: { folder?: boolean; onItems: (items: readonly Sendable[]) => void }) {
+export function AttachFiles(props: { folder?: boolean; onChosen: (chosen: Chosen) => void }) {
   let input: HTMLInputElement | undefined;
   const label = () => (props.folder ? 'Attach a folder' : 'Attach files');
   return (
@@ -39,7 +43,7 @@ export function AttachFiles(props: { folder?: boolean; onItems: (items: readonly
         multiple
         hidden
         onChange={({ currentTarget }) => {
-          props.onItems(readInput(currentTarget.files));
+          if (currentTarget.files?.length) props.onChosen(readInput(currentTarget.files));
           // The same files may be chosen again.
           currentTarget.value = '';
         }}

@@ -25,9 +25,8 @@ import type {
   ChatOutcome,
   ChatPerson,
 } from '../state/chat-model.ts';
-import type { Sendable } from '../state/files-model.ts';
 import { AttachFiles, offerFiles } from './attach-files.tsx';
-import { readInput } from './dropped-files.ts';
+import { type Chosen, readInput } from './dropped-files.ts';
 import { FileShelf } from './file-shelf.tsx';
 import { linkify } from './linkify.ts';
 import { nameOr } from './words.ts';
@@ -257,8 +256,7 @@ function Composer(props: { model: Model; ref: (field: HTMLTextAreaElement) => vo
     setOutcome(chat().send());
     field?.focus();
   };
-  const attach = (items: readonly Sendable[]) =>
-    offerFiles(props.model, items, chat().recipient()?.key ?? null);
+  const attach = (chosen: Chosen) => void offerFiles(props.model, chosen, chat().recipient()?.key ?? null);
   return (
     <form
       class="composer"
@@ -301,9 +299,9 @@ function Composer(props: { model: Model; ref: (field: HTMLTextAreaElement) => vo
             </Show>
           </select>
         </label>
-        <AttachFiles onItems={attach} />
+        <AttachFiles onChosen={attach} />
         <Show when={'webkitdirectory' in HTMLInputElement.prototype}>
-          <AttachFiles folder onItems={attach} />
+          <AttachFiles folder onChosen={attach} />
         </Show>
       </div>
       <div class="composer-row">

@@ -39,7 +39,7 @@ export function DropZone(props: { model: CallModel; to: ChatPerson | null }) {
         const { dataTransfer } = event;
         // What was dropped can be had only in this very task.
         const to = props.to?.key ?? null;
-        void readDrop(dataTransfer).then((items) => offerFiles(props.model, items, to));
+        void readDrop(dataTransfer).then((chosen) => offerFiles(props.model, chosen, to));
       },
       { signal },
     );

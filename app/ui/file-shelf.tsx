@@ -1,24 +1,24 @@
 /** Where transfers are shown when no panel shows them, and how they are announced. Draws nothing until there is one. */
-import { createEffect, lazy, on, onCleanup, onMount, Show, Suspense } from 'solid-js';
+import { createEffect, on, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
-import type { FilesModel } from '../state/files-model.ts';
+import type { FilesModel, TransferView } from '../state/files-model.ts';
+import type { Notice } from '../state/notices.ts';
 import { sizeWords } from './file-words.ts';
+import { Late } from './late.tsx';
 
-const Transfers = lazy(() => import('./transfers.tsx'));
+const loadTransfers = () => import('./transfers.tsx');
 /** A running call needs no server, and so its code must be here before. */
 const PRELOAD_MS = 7_000;
 
 export function FileShelf(props: { model: FilesModel }) {
   onMount(() => {
-    const timer = setTimeout(() => void Transfers.preload(), PRELOAD_MS);
+    const timer = setTimeout(() => void loadTransfers().catch(() => {}), PRELOAD_MS);
     onCleanup(() => clearTimeout(timer));
   });
   return (
     <Show when={props.model.transfers.length > 0}>
       <section class="file-shelf" aria-label="Files">
-        <Suspense>
-          <Transfers model={props.model} />
-        </Suspense>
+        <Late load={loadTransfers} props={{ model: props.model }} />
       </section>
     </Show>
   );
@@ -35,21 +35,30 @@ export function createFileNotices(model: CallModel): void {
           if (known.get(id) === state) continue;
           known.set(id, state);
           const transfer = model.files.transfers.find((one) => one.id === id);
-          if (!transfer || transfer.isPicture) continue;
-          const { direction, name, peerName, sizeBytes } = transfer;
-          const says =
-            direction === 'in' && state === 'offered'
-              ? `offers ${name}, ${sizeWords(sizeBytes)}`
-              : state === 'done'
-                ? direction === 'in'
-                  ? `sent ${name}: complete and verified`
-                  : `has received ${name}`
-                : state === 'ended' && transfer.reason !== 'here'
-                  ? `and ${name}: it did not arrive`
-                  : '';
-          if (says !== '') model.notices.post({ name: peerName, says, about: `file ${id}` });
+          const notice = transfer && !transfer.isPicture && noticeOf(transfer);
+          if (notice) model.notices.post(notice);
         }
       },
     ),
   );
+}
+
+function noticeOf(transfer: TransferView): Notice | null {
+  const { id, direction, state, name, peerName, sizeBytes, reason } = transfer;
+  const isIn = direction === 'in';
+  const said = (says: string) => ({ name: peerName, says, about: `file ${id}` });
+  // The card shows it, and for many receivers it is said once.
+  const quiet = (says: string) => ({ says, about: `sending ${name}`, quiet: true });
+  switch (state) {
+    case 'preparing':
+      return quiet(`Preparing ${name}`);
+    case 'offered':
+      return isIn ? said(`offers ${name}, ${sizeWords(sizeBytes)}`) : quiet(`Offered ${name}`);
+    case 'done':
+      return said(isIn ? `sent ${name}: complete and verified` : `has received ${name}`);
+    case 'ended':
+      return reason === 'here' ? null : said(`and ${name}: it did not arrive`);
+    default:
+      return null;
+  }
 }

@@ -1,5 +1,5 @@
 /** Every sentence about files. Owns the words, and how sizes and times are said. */
-import type { EndReason, TransferView } from '../state/files-model.ts';
+import { type EndReason, MAX_MEMORY_BYTES, type TransferView } from '../state/files-model.ts';
 import { nameOr } from './words.ts';
 
 const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
@@ -28,17 +28,20 @@ export function transferWords(transfer: TransferView): string {
   const isIn = direction === 'in';
   switch (state) {
     case 'preparing':
-      return `Preparing, ${percent(transfer)}`;
+      return `Preparing for ${who}, ${percent(transfer)}`;
     case 'offered':
       return isIn
         ? `${sizeWords(sizeBytes)}, offered by ${who}`
         : `${sizeWords(sizeBytes)}, ${who} has not answered yet`;
     case 'needs-file':
-      return 'This page was reloaded. Choose the same file again, and it goes on.';
+      return transfer.canReopen
+        ? 'This page was reloaded. Let it read the file again, and it goes on.'
+        : 'This page was reloaded. Choose the same file again, and it goes on.';
     case 'waiting':
-      return transfer.peerName === '' && transfer.peerKey === ''
-        ? 'Goes on when whoever accepted it is back'
-        : `Waiting for ${who}; goes on by itself`;
+      if (transfer.peerKey === '') return 'Goes on when whoever accepted it is back';
+      return transfer.isPeerHere
+        ? `Waiting for ${who}; goes on by itself`
+        : `${who} has left. It goes on if they come back${isIn ? ' with it' : ''}.`;
     case 'done':
       return isIn ? `${sizeWords(sizeBytes)} from ${who}, complete and verified` : `${who} has all of it`;
     case 'ended':
@@ -53,15 +56,19 @@ export function transferWords(transfer: TransferView): string {
   }
 }
 
+const OR_SAVE_AS = 'showSaveFilePicker' in globalThis ? ', or use Save as' : '';
+
 /** Why the last answer did nothing; '' when it did. */
 export function problemWords({ problem }: TransferView): string {
   switch (problem) {
     case null:
       return '';
     case 'no-room':
-      return 'This browser has no room for it. Free some space on the disk, or use Save as.';
+      return `This browser has no room for it. Free some space on the disk${OR_SAVE_AS}.`;
+    case 'no-memory':
+      return `This browser gives this page no files, and memory for ${sizeWords(MAX_MEMORY_BYTES)} at a time. Ask for it in smaller parts${OR_SAVE_AS}.`;
     case 'storage':
-      return 'This browser could not store it. Use Save as, or try again.';
+      return `This browser could not store it. Try again${OR_SAVE_AS}.`;
     case 'another-file':
       return 'That is another file, or it has changed since.';
     case 'unreadable':
@@ -69,7 +76,7 @@ export function problemWords({ problem }: TransferView): string {
   }
 }
 
-export function percent({ doneBytes, sizeBytes }: TransferView): string {
+function percent({ doneBytes, sizeBytes }: TransferView): string {
   return `${sizeBytes === 0 ? 100 : Math.floor((100 * doneBytes) / sizeBytes)} %`;
 }
 
@@ -79,6 +86,10 @@ function endWords(reason: EndReason, who: string, isIn: boolean): string {
       return isIn ? 'You did not take it' : 'You took it back';
     case 'person':
       return isIn ? `${who} took it back` : `${who} did not take it`;
+    case 'left':
+      return isIn ? `${who} left before you answered` : `${who} left without an answer`;
+    case 'too-large':
+      return 'Larger than any file that can be sent. Send it in parts.';
     case 'unknown':
       return `${who} no longer has what it needs`;
     case 'no-room':

@@ -2,7 +2,7 @@
 import X from 'lucide-solid/icons/x';
 import { createEffect, createUniqueId, For, onCleanup, Show } from 'solid-js';
 import type { FilesModel, TransferView } from '../state/files-model.ts';
-import { percent, problemWords, transferWords } from './file-words.ts';
+import { problemWords, transferWords } from './file-words.ts';
 import { drawPicture } from './picture.ts';
 
 /** Chromium alone has it. */
@@ -34,11 +34,8 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
     const handle = await window.showSaveFilePicker?.({ suggestedName: transfer().name }).catch(() => null);
     if (handle) props.model.accept(transfer().id, handle);
   };
-  const goOn = async () => {
-    // The browser remembers dropped files; it asks the person before it gives them to the page again.
-    props.model.provide(transfer().id, null);
-    picker?.click();
-  };
+  // The browser remembers dropped files, and may ask before it gives them to the page again.
+  const goOn = () => (transfer().canReopen ? props.model.provide(transfer().id, null) : picker?.click());
 
   return (
     <li class="transfer">
@@ -50,7 +47,7 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
         <Show when={problemWords(transfer())}>{(words) => <p class="transfer-problem">{words()}</p>}</Show>
         <Show when={state() === 'going' || state() === 'waiting' || state() === 'preparing'}>
           <progress
-            aria-label={percent(transfer())}
+            aria-labelledby={title}
             max={Math.max(1, transfer().sizeBytes)}
             value={transfer().doneBytes}
           />
@@ -78,7 +75,7 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
           </Show>
           <Show when={state() === 'needs-file'}>
             <button type="button" class="primary" onClick={goOn}>
-              Choose the file
+              {transfer().canReopen ? 'Read it again' : 'Choose the file'}
             </button>
             <input
               ref={picker}

@@ -9,25 +9,30 @@
  * | kind | frame      | body                                                                                         |
  * | ---- | ---------- | -------------------------------------------------------------------------------------------- |
  * | 1    | `offer`    | id (16), root (32), size (8), length of name (1), name in UTF-8, MIME type in ASCII            |
- * | 2    | `seek`     | id (16), root (32): do you have a part of this, accepted earlier?                            |
+ * | 2    | `seek`     | id (16), proof (32): do you have a part of this, accepted earlier?                           |
  * | 3    | `outline`  | SHA-256 of every page of hashes, 32 bytes each; `root` commits to them                       |
  * | 4    | `page`     | number of the page (4), SHA-256 of its chunks, 32 bytes each, at most 1024                   |
  * | 5    | `chunk`    | number of the chunk (4), its bytes: 64512, fewer in the last chunk alone                     |
  * | 6    | `sending`  | 1 byte: 1 goes on, 0 pauses                                                                  |
  * | 7    | `withdraw` | reason (1)                                                                                   |
+ * | 8    | `recall`   | id (16): what was offered over an earlier link is taken back. Of no handle: 0                |
  *
  * From the receiver:
  *
  * | kind | frame       | body                                                                                        |
  * | ---- | ----------- | ------------------------------------------------------------------------------------------- |
  * | 16   | `have`      | number of a chunk (4, a multiple of 8), bits from that chunk on, the highest first; may follow each other |
- * | 17   | `accept`    | empty; what `have` did not name is wanted                                                   |
+ * | 17   | `accept`    | empty, or in answer to `seek` the root (32); what `have` did not name is wanted             |
  * | 18   | `stored`    | chunks stored since `accept` (4): room for as many more                                     |
  * | 19   | `receiving` | 1 byte: 1 goes on, 0 pauses                                                                 |
  * | 20   | `stop`      | reason (1): declined, cancelled, or why it cannot go on                                     |
  * | 21   | `done`      | root (32), as the receiver verified it                                                      |
  *
  * root = SHA-256(`parley/files/1`, size (8), outline). A page covers 1024 chunks.
+ *
+ * `seek` goes to people who may be strangers to the file, and whoever accepted it is known to nobody by now. So neither side
+ * names the root before the other has shown that it knows it: proof = SHA-256(`parley/files/seek`, root, key of who asks,
+ * key of who is asked), each field behind its length (2), is good for one pair of people and cannot be passed on.
  */
 import { cleanFileName } from './file-name.ts';
 
@@ -74,6 +79,7 @@ const KIND = {
   chunk: 5,
   sending: 6,
   withdraw: 7,
+  recall: 8,
   have: 16,
   accept: 17,
   stored: 18,
@@ -104,19 +110,21 @@ export interface Offer {
 export type SenderFrame = Handled &
   (
     | ({ readonly kind: 'offer' } & Offer)
-    | { readonly kind: 'seek'; readonly id: Bytes; readonly root: Bytes }
+    | { readonly kind: 'seek'; readonly id: Bytes; readonly proof: Bytes }
     | { readonly kind: 'outline'; readonly hashes: Bytes }
     | { readonly kind: 'page'; readonly page: number; readonly hashes: Bytes }
     /** `bytes` is a view into the frame as it arrived. */
     | { readonly kind: 'chunk'; readonly chunk: number; readonly bytes: Bytes }
     | { readonly kind: 'sending'; readonly on: boolean }
     | { readonly kind: 'withdraw'; readonly reason: StopReason }
+    | { readonly kind: 'recall'; readonly id: Bytes }
   );
 
 export type ReceiverFrame = Handled &
   (
     | { readonly kind: 'have'; readonly fromChunk: number; readonly bits: Bytes }
-    | { readonly kind: 'accept' }
+    /** `root` is null in answer to an offer. */
+    | { readonly kind: 'accept'; readonly root: Bytes | null }
     | { readonly kind: 'stored'; readonly count: number }
     | { readonly kind: 'receiving'; readonly on: boolean }
     | { readonly kind: 'stop'; readonly reason: StopReason }
@@ -179,7 +187,7 @@ export function decodeFile(bytes: ArrayBuffer): FileFrame | null {
       return decodeOffer(handle, body);
     case KIND.seek:
       return body.length === ID_BYTES + HASH_BYTES
-        ? { kind: 'seek', handle, id: body.slice(0, ID_BYTES), root: body.slice(ID_BYTES) }
+        ? { kind: 'seek', handle, id: body.slice(0, ID_BYTES), proof: body.slice(ID_BYTES) }
         : null;
     case KIND.outline:
       return body.length % HASH_BYTES === 0 && body.length <= MAX_PAGES * HASH_BYTES
@@ -204,7 +212,9 @@ export function decodeFile(bytes: ArrayBuffer): FileFrame | null {
       return { kind: 'have', handle, fromChunk, bits: body.slice(4) };
     }
     case KIND.accept:
-      return body.length === 0 ? { kind: 'accept', handle } : null;
+      return body.length === 0 || body.length === HASH_BYTES
+        ? { kind: 'accept', handle, root: body.length === 0 ? null : body.slice() }
+        : null;
     case KIND.stored: {
       const count = body.length === 4 ? readUint32(body, 0) : MAX_CHUNKS + 1;
       return count <= MAX_CHUNKS ? { kind: 'stored', handle, count } : null;
@@ -221,6 +231,8 @@ export function decodeFile(bytes: ArrayBuffer): FileFrame | null {
       const reason = reasonIn(body);
       return reason ? { kind: 'stop', handle, reason } : null;
     }
+    case KIND.recall:
+      return body.length === ID_BYTES ? { kind: 'recall', handle, id: body.slice() } : null;
     case KIND.done:
       return body.length === HASH_BYTES ? { kind: 'done', handle, root: body.slice() } : null;
     default:
@@ -238,7 +250,9 @@ function encodeBody(frame: FileFrame): Uint8Array {
       return join(frame.id, frame.root, uint64(frame.sizeBytes), Uint8Array.of(name.length), name, type);
     }
     case 'seek':
-      return join(frame.id, frame.root);
+      return join(frame.id, frame.proof);
+    case 'recall':
+      return frame.id;
     case 'outline':
       return frame.hashes;
     case 'page':
@@ -248,7 +262,7 @@ function encodeBody(frame: FileFrame): Uint8Array {
     case 'have':
       return join(uint32(frame.fromChunk), frame.bits);
     case 'accept':
-      return new Uint8Array();
+      return frame.root ?? new Uint8Array();
     case 'stored':
       return uint32(frame.count);
     case 'sending':

@@ -171,7 +171,7 @@ const FLOODS: readonly (readonly [
     'questions for files of every id',
     'files',
     Array.from({ length: 2000 }, (_, index) =>
-      encodeFile({ kind: 'seek', handle: index + 1, id: bytesOf(16, index), root: bytesOf(32, index) }),
+      encodeFile({ kind: 'seek', handle: index + 1, id: bytesOf(16, index), proof: bytesOf(32, index) }),
     ),
     5,
   ],
@@ -179,7 +179,7 @@ const FLOODS: readonly (readonly [
     'answers to what was never offered',
     'files',
     [
-      encodeFile({ kind: 'accept', handle: 1 }),
+      encodeFile({ kind: 'accept', handle: 1, root: null }),
       encodeFile({ kind: 'stored', handle: 1, count: 9 }),
       encodeFile({ kind: 'done', handle: 1, root: bytesOf(32, 3) }),
     ],

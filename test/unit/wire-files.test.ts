@@ -27,7 +27,7 @@ const OFFER = {
 const FRAMES: readonly FileFrame[] = [
   { kind: 'offer', handle: 0, ...OFFER },
   { kind: 'offer', handle: 0xffff_ffff, ...OFFER, sizeBytes: 0, name: 'file', type: '' },
-  { kind: 'seek', handle: 1, id: OFFER.id, root: OFFER.root },
+  { kind: 'seek', handle: 1, id: OFFER.id, proof: OFFER.root },
   { kind: 'outline', handle: 2, hashes: fill(64) },
   { kind: 'outline', handle: 2, hashes: fill(0) },
   { kind: 'page', handle: 3, page: 9, hashes: fill(32 * PAGE_CHUNKS) },
@@ -36,7 +36,9 @@ const FRAMES: readonly FileFrame[] = [
   { kind: 'sending', handle: 5, on: true },
   { kind: 'withdraw', handle: 6, reason: 'unreadable' },
   { kind: 'have', handle: 7, fromChunk: 8, bits: fill(MAX_HAVE_BYTES) },
-  { kind: 'accept', handle: 8 },
+  { kind: 'accept', handle: 8, root: null },
+  { kind: 'accept', handle: 8, root: OFFER.root },
+  { kind: 'recall', handle: 0, id: OFFER.id },
   { kind: 'stored', handle: 9, count: 12 },
   { kind: 'receiving', handle: 10, on: false },
   { kind: 'stop', handle: 11, reason: 'no-room' },
@@ -63,7 +65,7 @@ describe('file frames', () => {
   });
 
   it('pins the bytes of the short frames', () => {
-    expect([...encodeFile({ kind: 'accept', handle: 258 })]).toEqual([1, 17, 0, 0, 1, 2]);
+    expect([...encodeFile({ kind: 'accept', handle: 258, root: null })]).toEqual([1, 17, 0, 0, 1, 2]);
     expect([...encodeFile({ kind: 'stored', handle: 1, count: 3 })]).toEqual([1, 18, 0, 0, 0, 1, 0, 0, 0, 3]);
     expect([...encodeFile({ kind: 'stop', handle: 1, reason: 'person' })]).toEqual([1, 20, 0, 0, 0, 1, 0]);
     expect(encodeChunk(4, 5, fill(3))).toEqual(
@@ -75,8 +77,9 @@ describe('file frames', () => {
     ['nothing', frameOf()],
     ['a head without a body', frameOf(1, 5, 0, 0, 0, 1)],
     ['another version', frameOf(2, 17, 0, 0, 0, 1)],
-    ['an unknown kind', frameOf(1, 8, 0, 0, 0, 1)],
-    ['a long accept', frameOf(1, 17, 0, 0, 0, 1, 0)],
+    ['an unknown kind', frameOf(1, 9, 0, 0, 0, 1)],
+    ['an accept with half a root', frameOf(1, 17, 0, 0, 0, 1, fill(16))],
+    ['a long id', frameOf(1, 8, 0, 0, 0, 0, fill(17))],
     ['a third position of a switch', frameOf(1, 6, 0, 0, 0, 1, 2)],
     ['an unknown reason', frameOf(1, 20, 0, 0, 0, 1, 200)],
     ['a chunk without bytes', frameOf(1, 5, 0, 0, 0, 1, 0, 0, 0, 0)],
@@ -103,7 +106,7 @@ describe('file frames', () => {
     expect(() => encodeFile({ kind: 'offer', handle: 1, ...OFFER, name: 'x'.repeat(256) })).toThrow(
       RangeError,
     );
-    expect(() => encodeFile({ kind: 'accept', handle: -1 })).toThrow(RangeError);
+    expect(() => encodeFile({ kind: 'accept', handle: -1, root: null })).toThrow(RangeError);
     expect(() => encodeFile({ kind: 'done', handle: 1, root: fill(31) })).toThrow(RangeError);
   });
 

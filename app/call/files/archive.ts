@@ -31,15 +31,25 @@ export function crc32(bytes: Uint8Array, crc = 0): number {
   return ~value >>> 0;
 }
 
-/** Rejects when a file cannot be read. Paths that occur twice are numbered. */
-export async function createArchive(entries: readonly ArchiveEntry[]): Promise<Blob> {
+/** Rejects when a file cannot be read, or `signal` ends it. Paths that occur twice are numbered. */
+export async function createArchive(
+  entries: readonly ArchiveEntry[],
+  progress: (doneBytes: number) => void = () => {},
+  signal?: AbortSignal,
+): Promise<Blob> {
   const parts: BlobPart[] = [];
   const directory: BlobPart[] = [];
-  const used = new Set<string>();
+  const unique = createNumbering();
   let offset = 0;
+  let doneBytes = 0;
+  const read = (bytes: number) => {
+    signal?.throwIfAborted();
+    doneBytes += bytes;
+    progress(doneBytes);
+  };
   for (const { path, file, modifiedMs } of entries) {
-    const name = new TextEncoder().encode(unique(path, used));
-    const common = { name, crc: await checksum(file), size: file.size, time: dosTime(modifiedMs) };
+    const name = new TextEncoder().encode(unique(path));
+    const common = { name, crc: await checksum(file, read), size: file.size, time: dosTime(modifiedMs) };
     const head = localHeader(common);
     parts.push(head, file);
     directory.push(centralHeader({ ...common, offset }));
@@ -51,18 +61,29 @@ export async function createArchive(entries: readonly ArchiveEntry[]): Promise<B
   });
 }
 
-function unique(path: string, used: Set<string>): string {
-  let name = path;
-  for (let copy = 2; used.has(name); copy += 1)
-    name = path.replace(/(\.[^./]*)?$/, (dot) => ` (${copy})${dot}`);
-  used.add(name);
-  return name;
+/** Gives each path once, and to those after it a number that none has. */
+function createNumbering(): (path: string) => string {
+  const used = new Set<string>();
+  const copies = new Map<string, number>();
+  return (path) => {
+    let name = path;
+    while (used.has(name)) {
+      const copy = (copies.get(path) ?? 1) + 1;
+      copies.set(path, copy);
+      name = path.replace(/(\.[^./]*)?$/, (dot) => ` (${copy})${dot}`);
+    }
+    used.add(name);
+    return name;
+  };
 }
 
-async function checksum(file: Blob): Promise<number> {
+async function checksum(file: Blob, read: (bytes: number) => void): Promise<number> {
   let crc = 0;
-  for (let at = 0; at < file.size; at += READ_BYTES)
-    crc = crc32(new Uint8Array(await file.slice(at, at + READ_BYTES).arrayBuffer()), crc);
+  for (let at = 0; at < file.size; at += READ_BYTES) {
+    const bytes = new Uint8Array(await file.slice(at, at + READ_BYTES).arrayBuffer());
+    crc = crc32(bytes, crc);
+    read(bytes.length);
+  }
   return crc;
 }
 

@@ -3,7 +3,8 @@
  * first one begins.
  *
  * People are told apart by their keys, which are new after a reload. So a transfer is known by its id and root: whoever
- * accepted it on an earlier page is found by asking newcomers (`seek`) for that pair, which nobody else knows.
+ * accepted it on an earlier page is found by asking everybody else (`seek`), in a way that tells strangers neither the root
+ * nor what would make them look like one who knows it.
  */
 import { compareBytes } from '../../crypto/bytes.ts';
 import { cleanFileName, cleanRelativePath } from '../../wire/file-name.ts';
@@ -11,13 +12,15 @@ import { cleanType, ID_BYTES, MAX_FILE_BYTES, type SenderFrame } from '../../wir
 import type { LinkPort } from '../channels/link-port.ts';
 import type { Scope } from '../scope.ts';
 import { createTokenBucket } from '../token-bucket.ts';
+import { seekProof } from './file-hash.ts';
 import { createFileStore, type Place, type StoredMeta } from './file-store.ts';
 import type { Sendable, TransferSnapshot } from './files-types.ts';
-import { createIncoming, type Incoming } from './incoming.ts';
+import { createIncoming, type Incoming, type MemoryInUse } from './incoming.ts';
 import { setLeftBehind } from './left-behind.ts';
 import { createOutgoing, emptySet, type Outgoing, type Source } from './outgoing.ts';
 import { createSession, type Session } from './session.ts';
 import {
+  claimSend,
   forgetUnfinished,
   listUnfinished,
   recallFile,
@@ -29,6 +32,8 @@ import {
 export interface FilesEngine {
   /** Takes part in a link until it ends; the returned function takes its frames. */
   linkUp(port: LinkPort): (frame: ArrayBuffer) => void;
+  /** Who is in the call now, linked or not. */
+  present(keys: ReadonlySet<string>): void;
   send(items: readonly Sendable[], to: string | null): void;
   accept(id: string, place: Place): void;
   setPaused(id: string, paused: boolean): void;
@@ -39,6 +44,7 @@ export interface FilesEngine {
 
 export interface FilesEngineOptions {
   readonly scope: Scope;
+  readonly ownKey: () => string;
   readonly changed: (list: readonly TransferSnapshot[]) => void;
 }
 
@@ -59,14 +65,18 @@ const PICTURE_TYPES = /^image\/(png|jpeg|gif|webp)$/;
 const TELL_MS = 100;
 const METER_MS = 1_000;
 
-export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOptions): FilesEngine {
+export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngineOptions): FilesEngine {
   const store = createFileStore();
   const sessions = new Set<Session>();
+  /** How often each link was asked about here. */
   const seeks = new Map<Session, number>();
+  /** What each link was asked about from here: the answer would be the same. */
+  const sought = new Map<Session, Set<Source>>();
+  /** Ids of offers that were taken back out of reach of those they were made to, by their keys. */
+  const recalls = new Map<string, Uint8Array<ArrayBuffer>[]>();
   const outgoing = new Map<string, Outgoing>();
   const incoming = new Map<string, Incoming>();
-  /** Incoming transfers by the id of their offer. */
-  const byId = new Map<string, Incoming>();
+  const memory: MemoryInUse = { bytes: 0 };
   /** In the order of their beginning. */
   const order: string[] = [];
   const pictures = createTokenBucket(PICTURE_BURST, PICTURE_MS);
@@ -96,9 +106,10 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
   function list(name: string): void {
     order.push(name);
     if (order.length <= MAX_LISTED) return;
-    const over = order.find((entry) =>
-      ['done', 'ended'].includes((outgoing.get(entry) ?? incoming.get(entry))?.state() ?? 'ended'),
-    );
+    const over = order.find((entry) => {
+      const one = outgoing.get(entry) ?? incoming.get(entry);
+      return !one || isOver(one);
+    });
     if (over !== undefined) drop(over);
   }
 
@@ -106,7 +117,6 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     const received = incoming.get(name);
     if (received) {
       received.discard();
-      byId.delete(received.meta.id);
       if (received.snapshot().isPicture) pictureCount -= 1;
     }
     incoming.delete(name);
@@ -126,9 +136,8 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
       accepted,
       changed,
       over: () => {
-        const isOver = (one: Outgoing) => one.state() === 'done' || one.state() === 'ended';
-        const others = [...outgoing.values()].filter((one) => one.source === source);
-        if (others.every(isOver)) void forgetUnfinished(source.idText);
+        if ([...outgoing.values()].every((one) => one.source !== source || isOver(one))) release(source);
+        else remember(source);
       },
     });
     outgoing.set(name, added);
@@ -136,15 +145,28 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     return added;
   }
 
-  async function prepare(source: Source): Promise<boolean> {
-    if (!source.file) return false;
-    source.hashedBytes = 0;
-    const prepared = await store.prepare(source.file, (doneBytes) => {
-      source.hashedBytes = doneBytes;
+  /** Nobody is to receive it any more: what is known of a file may be megabytes. */
+  function release(source: Source): void {
+    source.life.abort();
+    source.file = null;
+    source.prepared = null;
+    void forgetUnfinished(source.idText);
+  }
+
+  /** Reads the file of `source`; false when that cannot be done, or nobody is to receive it any more. */
+  async function prepare(source: Source, file: Blob, share = 1): Promise<boolean> {
+    const begun = (1 - share) * file.size;
+    source.file = file;
+    source.preparedBytes = begun;
+    changed();
+    const progress = (doneBytes: number) => {
+      source.preparedBytes = begun + share * doneBytes;
       changed();
-    });
+    };
+    const prepared = await store.prepare(file, progress, source.life.signal);
+    if (source.life.signal.aborted) return false;
     source.prepared = prepared;
-    return prepared !== null && !scope.signal.aborted;
+    return prepared !== null;
   }
 
   function sessionOf(peerKey: string): Session | undefined {
@@ -152,19 +174,42 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     return undefined;
   }
 
+  /** What somebody accepted outlives this page. */
   function remember(source: Source): void {
     const { file, prepared, idText, name, type, sizeBytes, handle } = source;
-    if (!file || !prepared) return;
+    const receivers = [...outgoing.values()].filter(
+      (one) => one.source === source && (one.state() === 'going' || one.state() === 'waiting'),
+    ).length;
+    if (!file || !prepared || receivers === 0) return;
     rememberFile(idText, file, prepared);
     setLeftBehind(true);
-    void saveUnfinished({ id: idText, root: prepared.root, name, type, sizeBytes, handle, atMs: Date.now() });
+    void claimSend(idText, source.life.signal, true);
+    const { root } = prepared;
+    void saveUnfinished({ id: idText, root, name, type, sizeBytes, handle, receivers, atMs: Date.now() });
+  }
+
+  /** One that waits for a receiver who is not here under the key of then. */
+  function waitingOf(source: Source): Outgoing | null {
+    const isWaiting = (one: Outgoing) => one.state() === 'waiting' && !sessionOf(one.peerKey());
+    return [...outgoing.values()].find((one) => one.source === source && isWaiting(one)) ?? null;
+  }
+
+  /** Ends it, and tells its receiver later when that cannot be told now. */
+  function takeBack(one: Outgoing, reason: 'here' | 'left'): void {
+    const key = one.peerKey();
+    if (one.isOutOfReach()) recalls.set(key, [...(recalls.get(key) ?? []), one.source.id]);
+    one.end(reason);
   }
 
   /** Names a file on a link: to the one it is for, or as a question to somebody who may have accepted it before. */
-  function propose(session: Session, first: Outgoing, how: 'offer' | 'seek'): void {
+  async function propose(session: Session, first: Outgoing, how: 'offer' | 'seek'): Promise<void> {
     const { source } = first;
     const { prepared } = source;
     if (!prepared) return;
+    const { id, sizeBytes, name, type } = source;
+    const { root } = prepared;
+    const proof = how === 'seek' ? await seekProof(root, ownKey(), session.key) : null;
+    if (session.signal.aborted) return;
     let have = emptySet(source);
     let running: Outgoing | null = null;
     const handle = session.number((frame) => {
@@ -175,10 +220,15 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
           return true;
         case 'accept':
           if (running) return false;
-          if (how === 'offer') running = first;
-          else running = first.state() === 'waiting' ? first : addOutgoing(source, session.key, true);
-          remember(source);
-          running.begin(session, handle, have);
+          if (proof && (!frame.root || compareBytes(frame.root, root) !== 0)) return false;
+          running = proof ? waitingOf(source) : first;
+          if (running) {
+            running.begin(session, handle, have);
+            remember(source);
+          } else {
+            session.post({ kind: 'withdraw', handle, reason: 'person' });
+            session.forgetOwn(handle);
+          }
           return true;
         case 'stored':
           return running?.stored(frame.count) ?? false;
@@ -187,125 +237,152 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
           return running !== null;
         case 'stop':
           session.forgetOwn(handle);
-          if (running || how === 'offer') (running ?? first).stopped(frame.reason);
+          (running ?? (proof ? null : first))?.stopped(frame.reason);
           return true;
         case 'done':
-          return (running ?? first).verified(frame.root);
+          return (running ?? (proof ? waitingOf(source) : first))?.verified(frame.root) ?? false;
       }
     });
-    const { id, sizeBytes, name, type } = source;
-    const { root } = prepared;
-    if (how === 'offer') first.offered(session, handle);
-    session.post(
-      how === 'offer'
-        ? { kind: 'offer', handle, id, root, sizeBytes, name, type }
-        : { kind: 'seek', handle, id, root },
-    );
+    if (proof) session.post({ kind: 'seek', handle, id, proof });
+    else {
+      first.offered(session, handle);
+      session.post({ kind: 'offer', handle, id, root, sizeBytes, name, type });
+    }
   }
 
   /** What this link can carry of what is under way: to its person, or to whoever they were before. */
   function proposeAll(session: Session): void {
-    const sought = new Set<Source>();
+    for (const id of recalls.get(session.key) ?? []) session.post({ kind: 'recall', handle: 0, id });
+    recalls.delete(session.key);
+    const asked = sought.get(session);
     for (const one of [...outgoing.values()]) {
       const state = one.state();
-      if (one.peerKey() === session.key && (state === 'offered' || state === 'waiting'))
-        propose(session, one, 'offer');
-      else if (state === 'waiting' && !sessionOf(one.peerKey()) && !sought.has(one.source)) {
-        sought.add(one.source);
-        propose(session, one, 'seek');
+      if (state !== 'offered' && state !== 'waiting') continue;
+      if (one.peerKey() === session.key) {
+        if (!one.isOfferedOn(session)) void propose(session, one, 'offer');
+      } else if (state === 'waiting' && !sessionOf(one.peerKey()) && asked && !asked.has(one.source)) {
+        asked.add(one.source);
+        void propose(session, one, 'seek');
       }
     }
   }
 
-  /** `file` is null when it could not be read: said like any other that cannot. */
-  async function sendOne(
-    file: Blob | null,
-    name: string,
-    handle: FileSystemFileHandle | null,
-    keys: readonly string[],
-  ) {
+  interface Content {
+    readonly name: string;
+    readonly type: string;
+    readonly sizeBytes: number;
+    readonly handle: FileSystemFileHandle | null;
+    /** Null when it cannot be read. */
+    readonly file: (source: Source) => Promise<Blob | null>;
+    /** Of the reading, how much is left once `file` is had. */
+    readonly share: number;
+  }
+
+  async function sendOne({ file, share, ...content }: Content, keys: readonly string[]): Promise<void> {
     const id = crypto.getRandomValues(new Uint8Array(ID_BYTES));
+    const life = new AbortController();
+    scope.onClose(() => life.abort());
     const source: Source = {
+      ...content,
       id,
       idText: hex(id),
-      name,
-      type: cleanType(file?.type ?? ''),
-      sizeBytes: file?.size ?? 0,
-      file,
-      handle,
+      file: null,
+      expected: null,
       prepared: null,
-      hashedBytes: 0,
+      preparedBytes: 0,
+      life,
     };
     const all = keys.map((key) => addOutgoing(source, key, false));
     changed();
-    const ready = file !== null && file.size <= MAX_FILE_BYTES && (await prepare(source));
+    const whole = source.sizeBytes <= MAX_FILE_BYTES ? await file(source) : null;
+    if (whole) source.sizeBytes = whole.size;
+    const isTooLarge = source.sizeBytes > MAX_FILE_BYTES;
+    const isReady = whole !== null && !isTooLarge && (await prepare(source, whole, share));
     for (const one of all) {
-      if (!ready) one.end('unreadable');
-      if (one.state() !== 'offered') continue;
-      const session = sessionOf(one.peerKey());
-      if (session) propose(session, one, 'offer');
+      if (!isReady) one.end(isTooLarge ? 'too-large' : 'unreadable');
+      const session = one.state() === 'offered' && sessionOf(one.peerKey());
+      if (session) void propose(session, one, 'offer');
     }
     changed();
   }
 
-  async function send(items: readonly Sendable[], to: string | null): Promise<void> {
+  function send(items: readonly Sendable[], to: string | null): void {
     const keys = to === null ? [...new Set([...sessions].map(({ key }) => key))] : [to];
     if (items.length === 0 || keys.length === 0) return;
     const isFolder = items.some(({ path }) => path.includes('/'));
-    if (!isFolder && items.length <= MAX_SINGLE_FILES) {
-      for (const { file, path, handle } of items)
-        void sendOne(file, cleanFileName(path), handle ?? null, keys);
+    if (isFolder || items.length > MAX_SINGLE_FILES) {
+      void sendOne(archiveOf(items, isFolder), keys);
       return;
     }
-    const { createArchive } = await import('./archive.ts');
+    for (const { file, path, handle = null } of items) {
+      const { size: sizeBytes } = file;
+      const [name, type] = [cleanFileName(path), cleanType(file.type)];
+      void sendOne({ name, type, sizeBytes, handle, file: async () => file, share: 1 }, keys);
+    }
+  }
+
+  /** Many files as one. Its reading is for the checksums of the files, and then once more for its own. */
+  function archiveOf(items: readonly Sendable[], isFolder: boolean): Content {
     const entries = items.map(({ file, path }) => ({
-      path: cleanRelativePath(path),
+      path: cleanRelativePath(path) || 'file',
       file,
       modifiedMs: file.lastModified,
     }));
     const tops = new Set(entries.map(({ path }) => path.split('/')[0] ?? ''));
     const [top = ''] = tops;
-    const name = isFolder && tops.size === 1 ? `${top}.zip` : `${items.length} files.zip`;
-    const archive = await createArchive(entries).catch(() => null);
-    await sendOne(archive, cleanFileName(name), null, keys);
+    const share = 0.5;
+    return {
+      name: cleanFileName(isFolder && tops.size === 1 ? `${top}.zip` : `${items.length} files.zip`),
+      type: 'application/zip',
+      sizeBytes: entries.reduce((sum, { file }) => sum + file.size, 0),
+      handle: null,
+      share,
+      file(source) {
+        const progress = (doneBytes: number) => {
+          source.preparedBytes = (1 - share) * doneBytes;
+          changed();
+        };
+        return store.archive(entries, progress, source.life.signal);
+      },
+    };
   }
 
   // ---- receiving
 
   function openOf(peerKey: string): number {
     let open = 0;
-    for (const one of incoming.values())
-      if (one.peerKey() === peerKey && one.state() !== 'done' && one.state() !== 'ended') open += 1;
+    for (const one of incoming.values()) if (one.peerKey() === peerKey && !isOver(one)) open += 1;
     return open;
   }
 
   function addIncoming(meta: StoredMeta, peerKey: string, isPicture: boolean): Incoming {
     const name = `file-${nextName++}`;
-    const added = createIncoming({ name, meta, store, peerKey, isPicture, changed });
+    const added = createIncoming({ name, meta, store, memory, peerKey, isPicture, changed });
     incoming.set(name, added);
-    byId.set(meta.id, added);
     list(name);
     return added;
   }
 
   function offered(session: Session, frame: Extract<SenderFrame, { kind: 'offer' }>): void {
     const id = hex(frame.id);
-    const known = byId.get(id);
+    const known = offerOf(session.key, id);
+    if (
+      known &&
+      compareBytes(known.meta.root, frame.root) === 0 &&
+      known.meta.sizeBytes === frame.sizeBytes
+    ) {
+      known.bind(session, frame.handle, 'offer');
+      return;
+    }
     if (known) {
-      // The same person again, or one who can name what was accepted: an id alone is nobody's.
-      const mayBind =
-        compareBytes(known.meta.root, frame.root) === 0 && known.meta.sizeBytes === frame.sizeBytes;
-      if (mayBind && (known.peerKey() === session.key || known.isAccepted()))
-        known.bind(session, frame.handle);
-      else {
-        session.post({ kind: 'stop', handle: frame.handle, reason: 'unknown' });
-        session.blame();
-      }
+      session.post({ kind: 'stop', handle: frame.handle, reason: 'unknown' });
+      session.blame();
       return;
     }
     if (openOf(session.key) >= MAX_OPEN) {
+      // No misdeed: somebody may mean to send as many.
       session.post({ kind: 'stop', handle: frame.handle, reason: 'too-many' });
-      session.blame();
+      session.forget(frame.handle);
       return;
     }
     const { name, type, sizeBytes, root } = frame;
@@ -317,26 +394,47 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
       pictures.take();
     if (isPicture) pictureCount += 1;
     const added = addIncoming({ id, root, sizeBytes, name, type }, session.key, isPicture);
-    added.bind(session, frame.handle);
+    added.bind(session, frame.handle, 'offer');
     if (isPicture) added.accept('memory');
   }
 
-  async function sought(session: Session, frame: Extract<SenderFrame, { kind: 'seek' }>): Promise<void> {
-    const id = hex(frame.id);
-    const { handle, root } = frame;
-    const known = byId.get(id);
+  /** What the person of this key offered under this id: others may use it too, who were offered the same file. */
+  function offerOf(peerKey: string, id: string): Incoming | undefined {
+    return [...incoming.values()].find((one) => one.meta.id === id && one.peerKey() === peerKey);
+  }
+
+  async function acceptedBefore(id: string, proof: Uint8Array, from: string): Promise<Incoming | null> {
+    for (const one of [...incoming.values()]) {
+      if (one.meta.id !== id || !one.isAccepted()) continue;
+      if (compareBytes(await seekProof(one.meta.root, from, ownKey()), proof) === 0) return one;
+    }
+    return null;
+  }
+
+  async function answerSeek(
+    session: Session,
+    { id: idBytes, proof, handle }: Extract<SenderFrame, { kind: 'seek' }>,
+  ): Promise<void> {
+    const id = hex(idBytes);
+    const from = session.key;
     const count = (seeks.get(session) ?? 0) + 1;
     seeks.set(session, count);
-    const meta = known || count > MAX_SEEKS ? null : await store.find(id, root);
+    let known = await acceptedBefore(id, proof, from);
+    if (!known && count <= MAX_SEEKS) {
+      const meta = await store.find({ id, proof, from, to: ownKey() });
+      // Two links may ask at once; the first answer makes the transfer that the second finds.
+      known = await acceptedBefore(id, proof, from);
+      if (meta && !known && !session.signal.aborted) {
+        known = addIncoming(meta, from, false);
+        known.accept('private');
+      }
+    }
     if (session.signal.aborted) return;
-    // Two links may ask at once; the first answer makes the transfer that the second finds.
-    const present = byId.get(id);
-    if (present?.isAccepted() && compareBytes(present.meta.root, root) === 0) present.bind(session, handle);
-    else if (meta && !present) {
-      const added = addIncoming(meta, session.key, false);
-      added.bind(session, handle);
-      added.accept('private');
-    } else session.post({ kind: 'stop', handle, reason: 'unknown' });
+    if (known) known.bind(session, handle, 'seek');
+    else {
+      session.post({ kind: 'stop', handle, reason: 'unknown' });
+      session.forget(handle);
+    }
   }
 
   // ---- life
@@ -346,7 +444,12 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     if (scope.signal.aborted) return;
     for (const send of sends) {
       if ([...outgoing.values()].some((one) => one.source.idText === send.id)) continue;
-      addOutgoing(sourceOf(send), '', true);
+      const source = sourceOf(send);
+      scope.onClose(() => source.life.abort());
+      const claimed = claimSend(send.id, source.life.signal, source.file !== null);
+      if (source.file || (await claimed))
+        for (let count = 0; count < send.receivers; count += 1) addOutgoing(source, '', true);
+      if (scope.signal.aborted) return;
     }
     for (const session of sessions) proposeAll(session);
     changed();
@@ -356,22 +459,30 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
 
   async function provide(one: Outgoing, given: File | null): Promise<void> {
     const { source } = one;
-    const file = given ?? (await fileOf(source.handle));
-    if (!file) return;
     one.setProblem(null);
-    const expected = await listUnfinished();
-    const known = expected.find(({ id }) => id === source.idText);
-    if (!known || file.size !== source.sizeBytes) {
+    const file = given ?? (await fileOf(source.handle));
+    // It may have been given, or cancelled, while the browser asked.
+    if (one.state() !== 'needs-file') return;
+    if (!file) {
+      source.handle = null;
+      one.setProblem('unreadable');
+      return;
+    }
+    if (file.size !== source.sizeBytes) {
       one.setProblem('another-file');
       return;
     }
-    source.file = file;
-    changed();
-    const ready = await prepare(source);
-    if (!ready || !source.prepared || compareBytes(source.prepared.root, known.root) !== 0) {
+    const isReady = await prepare(source, file);
+    if (isOver(one)) return;
+    if (
+      !isReady ||
+      !source.prepared ||
+      !source.expected ||
+      compareBytes(source.prepared.root, source.expected)
+    ) {
       source.file = null;
       source.prepared = null;
-      one.setProblem(ready ? 'another-file' : 'unreadable');
+      one.setProblem(isReady ? 'another-file' : 'unreadable');
       return;
     }
     remember(source);
@@ -392,7 +503,8 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
         port,
         begins(frame) {
           if (frame.kind === 'offer') offered(session, frame);
-          else void sought(session, frame);
+          else if (frame.kind === 'seek') void answerSeek(session, frame);
+          else offerOf(port.key, hex(frame.id))?.withdrawn('person');
         },
         refused() {
           for (const one of incoming.values()) if (one.peerKey() === port.key) one.end('refused');
@@ -400,20 +512,32 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
         },
       });
       sessions.add(session);
+      sought.set(session, new Set());
       port.signal.addEventListener(
         'abort',
         () => {
           sessions.delete(session);
           seeks.delete(session);
+          sought.delete(session);
           for (const one of incoming.values()) one.linkLost(session);
           for (const one of outgoing.values()) one.linkLost(session);
+          // Whoever had it may be here again, and was taken for somebody else as long as this link seemed to carry it.
+          if (!scope.signal.aborted) for (const other of sessions) proposeAll(other);
         },
         { once: true },
       );
       proposeAll(session);
       return take;
     },
-    send: (items, to) => void send(items, to),
+    present(keys) {
+      const isGone = (key: string) => key !== '' && !keys.has(key) && !sessionOf(key);
+      for (const one of outgoing.values())
+        if (isGone(one.peerKey()) && (one.state() === 'preparing' || one.state() === 'offered'))
+          takeBack(one, 'left');
+      for (const one of incoming.values())
+        if (isGone(one.peerKey()) && one.state() === 'offered') one.end('left');
+    },
+    send,
     accept(id, place) {
       const one = incoming.get(id);
       if (!one) return;
@@ -422,12 +546,13 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
     },
     setPaused: (id, paused) => (outgoing.get(id) ?? incoming.get(id))?.setPaused(paused),
     cancel(id) {
-      outgoing.get(id)?.end('here');
+      const sent = outgoing.get(id);
+      if (sent) takeBack(sent, 'here');
       incoming.get(id)?.end('here');
     },
     dismiss(id) {
-      const state = (outgoing.get(id) ?? incoming.get(id))?.state();
-      if (state === 'done' || state === 'ended') drop(id);
+      const one = outgoing.get(id) ?? incoming.get(id);
+      if (one && isOver(one)) drop(id);
     },
     provide(id, file) {
       const one = outgoing.get(id);
@@ -436,7 +561,11 @@ export function createFilesEngine({ scope, changed: tellAll }: FilesEngineOption
   };
 }
 
-function sourceOf({ id, name, type, sizeBytes, handle }: UnfinishedSend): Source {
+function isOver(one: Outgoing | Incoming): boolean {
+  return one.state() === 'done' || one.state() === 'ended';
+}
+
+function sourceOf({ id, root, name, type, sizeBytes, handle }: UnfinishedSend): Source {
   const recalled = recallFile(id);
   return {
     id: Uint8Array.from(id.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16)),
@@ -446,14 +575,22 @@ function sourceOf({ id, name, type, sizeBytes, handle }: UnfinishedSend): Source
     sizeBytes,
     file: recalled?.file ?? null,
     handle,
+    expected: root,
     prepared: recalled?.prepared ?? null,
-    hashedBytes: 0,
+    preparedBytes: 0,
+    life: new AbortController(),
   };
 }
 
-/** Asks the person, in the browser's words, when it must. */
-async function fileOf(handle: FileSystemFileHandle | null): Promise<File | null> {
+/** Chromium's, where a page that was reloaded may read a file again once the person allows it (File System Access s2.3). */
+interface AskingHandle extends FileSystemFileHandle {
+  requestPermission?(options: { mode: 'read' }): Promise<PermissionState>;
+}
+
+/** Asks the person, in the browser's words, when it must. Null when it cannot be had. */
+async function fileOf(handle: AskingHandle | null): Promise<File | null> {
   try {
+    await handle?.requestPermission?.({ mode: 'read' });
     return (await handle?.getFile()) ?? null;
   } catch {
     return null;

@@ -2,6 +2,7 @@
  * What the root of a file commits to: SHA-256 of every chunk, in pages, under one root (app/wire/files.ts). Owns the
  * hashing; knows neither channel nor storage.
  */
+import { joinFields } from '../../crypto/bytes.ts';
 import { CHUNK_BYTES, chunkCount, HASH_BYTES, PAGE_CHUNKS, uint64 } from '../../wire/files.ts';
 import type { Prepared } from './file-store.ts';
 
@@ -24,18 +25,28 @@ export function rootOf(sizeBytes: number, outline: Bytes): Promise<Bytes> {
   return sha256(bytes);
 }
 
+/** Shows to the person of the key `to` that the one of the key `from` knows `root`, and tells nobody what it is. */
+export function seekProof(root: Bytes, from: string, to: string): Promise<Bytes> {
+  return sha256(joinFields('parley/files/seek', root, from, to));
+}
+
 /** The hashes of one page: a view into those of all chunks. */
 export function pageOf(chunkHashes: Bytes, page: number): Bytes {
   return chunkHashes.subarray(page * PAGE_CHUNKS * HASH_BYTES, (page + 1) * PAGE_CHUNKS * HASH_BYTES);
 }
 
-/** One pass over `file`, about a megabyte in memory twice. Rejects when it cannot be read. */
-export async function hashFile(file: Blob, progress: (doneBytes: number) => void): Promise<Prepared> {
+/** One pass over `file`, about a megabyte in memory twice. Rejects when it cannot be read, or `signal` ends it. */
+export async function hashFile(
+  file: Blob,
+  progress: (doneBytes: number) => void,
+  signal?: AbortSignal,
+): Promise<Prepared> {
   const chunkHashes = new Uint8Array(chunkCount(file.size) * HASH_BYTES);
   const read = (from: number) => file.slice(from, from + BLOCK_BYTES).arrayBuffer();
   let next = read(0);
   for (let from = 0; from < file.size; from += BLOCK_BYTES) {
     const block = new Uint8Array(await next);
+    signal?.throwIfAborted();
     const expected = Math.min(BLOCK_BYTES, file.size - from);
     if (block.length !== expected) throw new RangeError('the file is shorter than it says');
     next = read(from + BLOCK_BYTES);

@@ -2,6 +2,7 @@
  * Hashing and keeping of files, as the page sees it: requests to a worker and its answers. Owns the worker; knows no peer
  * and no frame. The worker reads, hashes and writes, so that a call's page does none of it.
  */
+import type { ArchiveEntry } from './archive.ts';
 
 export interface StoredMeta {
   /** 32 hexadecimal digits. */
@@ -52,12 +53,27 @@ export interface ReceiptEvents {
   failed(problem: StoreProblem): void;
 }
 
+/** What a `seek` frame says, and whose keys its proof is of. */
+export interface Sought {
+  /** 32 hexadecimal digits. */
+  readonly id: string;
+  readonly proof: Uint8Array<ArrayBuffer>;
+  readonly from: string;
+  readonly to: string;
+}
+
 export interface FileStore {
-  /** Hashes a file; null when it cannot be read. */
-  prepare(file: Blob, progress: (doneBytes: number) => void): Promise<Prepared | null>;
+  /** Hashes a file; null when it cannot be read, or `signal` ended it. */
+  prepare(file: Blob, progress: (doneBytes: number) => void, signal: AbortSignal): Promise<Prepared | null>;
+  /** Makes one file of many, which stay where they are; null when one cannot be read, or `signal` ended it. */
+  archive(
+    entries: readonly ArchiveEntry[],
+    progress: (doneBytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<Blob | null>;
   open(meta: StoredMeta, place: Place, events: ReceiptEvents): Promise<Receipt | StoreProblem>;
   /** What an earlier page accepted and did not finish. */
-  find(id: string, root: Uint8Array<ArrayBuffer>): Promise<StoredMeta | null>;
+  find(sought: Sought): Promise<StoredMeta | null>;
   /** Resolves when what is old was cleared away: whether nothing is left. */
   readonly swept: Promise<boolean>;
   close(): void;
@@ -65,13 +81,11 @@ export interface FileStore {
 
 export type ToWorker =
   | { readonly op: 'prepare'; readonly job: number; readonly file: Blob }
+  | { readonly op: 'archive'; readonly job: number; readonly entries: readonly ArchiveEntry[] }
+  /** Ends `prepare` or `archive`. */
+  | { readonly op: 'cancel'; readonly job: number }
   | { readonly op: 'open'; readonly job: number; readonly meta: StoredMeta; readonly place: Place }
-  | {
-      readonly op: 'find';
-      readonly job: number;
-      readonly id: string;
-      readonly root: Uint8Array<ArrayBuffer>;
-    }
+  | { readonly op: 'find'; readonly job: number; readonly sought: Sought }
   | { readonly op: 'outline'; readonly job: number; readonly hashes: Uint8Array<ArrayBuffer> }
   | {
       readonly op: 'page';
@@ -90,7 +104,9 @@ export type ToWorker =
 
 export type FromWorker = { readonly job: number } /** Of no job: number 0. */ & (
   | { readonly kind: 'swept'; readonly empty: boolean }
+  /** Of `prepare` and `archive`. */
   | { readonly kind: 'preparing'; readonly doneBytes: number }
+  | { readonly kind: 'archived'; readonly file: Blob | null }
   | { readonly kind: 'prepared'; readonly prepared: Prepared | null }
   | { readonly kind: 'found'; readonly meta: StoredMeta | null }
   | { readonly kind: 'opened'; readonly have: Uint8Array<ArrayBuffer> }
@@ -103,35 +119,77 @@ export type FromWorker = { readonly job: number } /** Of no job: number 0. */ & 
 const CLOSING_MS = 1_000;
 
 export function createFileStore(): FileStore {
-  const worker = new Worker(new URL('./store-worker.ts', import.meta.url), { type: 'module' });
   const jobs = new Map<number, (message: FromWorker) => void>();
   let nextJob = 1;
-  const post = (message: ToWorker, transfer: Transferable[] = []) => worker.postMessage(message, transfer);
-  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => jobs.get(data.job)?.(data));
-  // Without its script nothing can be kept; what waits is told so.
-  worker.addEventListener('error', () => {
-    for (const [job, hear] of jobs) hear({ job, kind: 'failed', problem: 'storage' });
-  });
+  let worker: Worker | null = null;
+  const post = (message: ToWorker, transfer: Transferable[] = []) => {
+    worker ??= start();
+    worker.postMessage(message, transfer);
+  };
+
+  function start(): Worker {
+    const started = new Worker(new URL('./store-worker.ts', import.meta.url), { type: 'module' });
+    started.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => jobs.get(data.job)?.(data));
+    // Its script could not be fetched, or failed: what waits is told so, and what comes after has another worker.
+    started.addEventListener('error', () => {
+      started.terminate();
+      worker = null;
+      const failed = [...jobs];
+      jobs.clear();
+      for (const [job, hear] of failed) hear({ job, kind: 'failed', problem: 'storage' });
+    });
+    return started;
+  }
 
   const swept = new Promise<boolean>((resolve) => {
     jobs.set(0, (message) => resolve(message.kind === 'swept' && message.empty));
   });
+  worker = start();
+
+  /** One answer, after news of progress, unless `signal` ends it. */
+  function ask<T>(
+    message: (job: number) => ToWorker,
+    answer: (message: FromWorker) => T | null,
+    progress: (doneBytes: number) => void = () => {},
+    signal?: AbortSignal,
+  ): Promise<T | null> {
+    if (signal?.aborted) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const job = nextJob++;
+      const settle = (value: T | null) => {
+        jobs.delete(job);
+        signal?.removeEventListener('abort', cancel);
+        resolve(value);
+      };
+      const cancel = () => {
+        settle(null);
+        post({ op: 'cancel', job });
+      };
+      jobs.set(job, (heard) => {
+        if (heard.kind === 'preparing') progress(heard.doneBytes);
+        else settle(answer(heard));
+      });
+      signal?.addEventListener('abort', cancel);
+      post(message(job));
+    });
+  }
 
   return {
     swept,
-    prepare: (file, progress) =>
-      new Promise((resolve) => {
-        const job = nextJob++;
-        jobs.set(job, (message) => {
-          if (message.kind === 'preparing') {
-            progress(message.doneBytes);
-            return;
-          }
-          jobs.delete(job);
-          resolve(message.kind === 'prepared' ? message.prepared : null);
-        });
-        post({ op: 'prepare', job, file });
-      }),
+    prepare: (file, progress, signal) =>
+      ask(
+        (job) => ({ op: 'prepare', job, file }),
+        (heard) => (heard.kind === 'prepared' ? heard.prepared : null),
+        progress,
+        signal,
+      ),
+    archive: (entries, progress, signal) =>
+      ask(
+        (job) => ({ op: 'archive', job, entries }),
+        (heard) => (heard.kind === 'archived' ? heard.file : null),
+        progress,
+        signal,
+      ),
     open: (meta, place, events) =>
       new Promise((resolve) => {
         const job = nextJob++;
@@ -157,6 +215,7 @@ export function createFileStore(): FileStore {
               events.complete(message.file);
               return;
             case 'failed':
+              jobs.delete(job);
               // Of the two only the one that applies has an effect.
               resolve(message.problem);
               events.failed(message.problem);
@@ -165,15 +224,11 @@ export function createFileStore(): FileStore {
         });
         post({ op: 'open', job, meta, place });
       }),
-    find: (id, root) =>
-      new Promise((resolve) => {
-        const job = nextJob++;
-        jobs.set(job, (message) => {
-          jobs.delete(job);
-          resolve(message.kind === 'found' ? message.meta : null);
-        });
-        post({ op: 'find', job, id, root });
-      }),
-    close: () => setTimeout(() => worker.terminate(), CLOSING_MS),
+    find: (sought) =>
+      ask(
+        (job) => ({ op: 'find', job, sought }),
+        (heard) => (heard.kind === 'found' ? heard.meta : null),
+      ),
+    close: () => setTimeout(() => worker?.terminate(), CLOSING_MS),
   };
 }

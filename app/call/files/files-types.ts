@@ -1,5 +1,6 @@
 /**
- * File transfers as the rest of the client sees them: plain snapshots and commands. Owns shapes only.
+ * File transfers as the rest of the client sees them: plain snapshots and commands. Owns shapes, and the cap that people are
+ * told of.
  */
 import type { StopReason } from '../../wire/files.ts';
 import type { Observable } from '../observable.ts';
@@ -7,8 +8,11 @@ import type { Place } from './file-store.ts';
 
 export type { Place } from './file-store.ts';
 
+/** What a page without a disk of its own receives into memory, all files together. */
+export const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
+
 /**
- * - `preparing`: the sender hashes the file, once for all receivers.
+ * - `preparing`: the sender reads the file, once for all receivers: makes an archive of many, and hashes it.
  * - `offered`: the receiver has not answered.
  * - `going`: accepted, and the link is up.
  * - `waiting`: accepted, and the link is gone. It goes on by itself when the person is back.
@@ -22,6 +26,10 @@ export type EndReason =
   | StopReason
   /** This person ended it; `person` is the other one. */
   | 'here'
+  /** The other one left before the offer was answered. */
+  | 'left'
+  /** Larger than any file may be. Nothing was offered. */
+  | 'too-large'
   /** The other one's frames were none that an honest page sends, and the link was closed. */
   | 'refused';
 
@@ -40,12 +48,12 @@ export interface TransferSnapshot {
   readonly pausedThere: boolean;
   /** Set when `ended`. */
   readonly reason: EndReason | null;
-  /** Why the last answer of this person had no effect: no room to accept it, or another file was chosen. */
-  readonly problem: 'no-room' | 'storage' | 'another-file' | 'unreadable' | null;
-  /** While preparing those hashed, then those the receiver has verified. */
+  /** Why the last answer of this person had no effect: it could not be accepted, or another file was chosen. */
+  readonly problem: 'no-room' | 'no-memory' | 'storage' | 'another-file' | 'unreadable' | null;
+  /** Set when `needs-file` and the browser may have the file again by itself. */
+  readonly canReopen: boolean;
+  /** While preparing the share of it that is done, then what the receiver has verified. */
   readonly doneBytes: number;
-  /** Bytes of the file handed to the network by this page, those sent again among them. 0 when receiving. */
-  readonly sentBytes: number;
   readonly bytesPerSecond: number | null;
   readonly secondsLeft: number | null;
   /** What was received, when done and not written to a picked file already. */
@@ -64,14 +72,17 @@ export interface Sendable {
 
 /** Commands for transfers that are over, or unknown, have no effect. */
 export interface Files extends Observable<readonly TransferSnapshot[]> {
-  /** Offers to one person, or to everybody linked now. Many files, and folders, go as one archive. */
-  send(items: readonly Sendable[], to: string | null): void;
+  /**
+   * Offers to one person, or to everybody linked now. Many files, and folders, go as one archive. False when the code for it
+   * could not be fetched, and nothing is offered.
+   */
+  send(items: readonly Sendable[], to: string | null): Promise<boolean>;
   accept(id: string, place: Place): void;
   decline(id: string): void;
   setPaused(id: string, paused: boolean): void;
   cancel(id: string): void;
   /** Forgets a transfer that is over, and what was received with it. */
   dismiss(id: string): void;
-  /** Gives the file of a `needs-file` again; without one, it is asked of the handle, which needs a person's gesture. */
+  /** Gives the file of a `needs-file` again; without one the browser is asked for it, which needs a person's gesture. */
   provide(id: string, file: File | null): void;
 }

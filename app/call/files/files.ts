@@ -21,7 +21,11 @@ interface Link {
   take: ((frame: ArrayBuffer) => void) | null;
 }
 
-export function createFiles(scope: Scope): { readonly feature: CallFeature; readonly face: Files } {
+/** `ownKey` is the member key the others know this person by. */
+export function createFiles(
+  scope: Scope,
+  ownKey: () => string,
+): { readonly feature: CallFeature; readonly face: Files } {
   const subject = createSubject<readonly TransferSnapshot[]>([]);
   const links = new Set<Link>();
   let engine: FilesEngine | null = null;
@@ -38,16 +42,24 @@ export function createFiles(scope: Scope): { readonly feature: CallFeature; read
   }
 
   function load(): Promise<FilesEngine> {
-    loading ??= import('./engine.ts').then(({ createFilesEngine }) => {
-      engine = createFilesEngine({ scope, changed: (list) => subject.set(list) });
-      for (const link of links) connect(link);
-      return engine;
-    });
+    loading ??= import('./engine.ts').then(
+      ({ createFilesEngine }) => {
+        engine = createFilesEngine({ scope, ownKey, changed: (list) => subject.set(list) });
+        for (const link of links) connect(link);
+        return engine;
+      },
+      (error: unknown) => {
+        // The server is away; when it is next wanted it may be back.
+        loading = null;
+        throw error;
+      },
+    );
     return loading;
   }
 
-  function command(run: (loaded: FilesEngine) => void): void {
-    load().then(run, reportError);
+  /** Whoever needs it says so; here it is only wanted. */
+  function preload(): void {
+    load().catch(() => undefined);
   }
 
   return {
@@ -64,16 +76,21 @@ export function createFiles(scope: Scope): { readonly feature: CallFeature; read
           }
           link.held.push(frame);
           if (link.held.length > MAX_HELD_FRAMES) port.refuse();
-          else load().catch(reportError);
+          else preload();
         });
-        if (isLeftBehind()) load().catch(reportError);
-        timer ??= setTimeout(() => load().catch(reportError), PRELOAD_MS);
+        if (isLeftBehind()) preload();
+        timer ??= setTimeout(preload, PRELOAD_MS);
       },
+      present: (keys) => engine?.present(keys),
     },
     face: {
       snapshot: subject.snapshot,
       subscribe: subject.subscribe,
-      send: (items, to) => command((loaded) => loaded.send(items, to)),
+      async send(items, to) {
+        const loaded = await load().catch(() => null);
+        loaded?.send(items, to);
+        return loaded !== null;
+      },
       accept: (id, place) => engine?.accept(id, place),
       decline: (id) => engine?.cancel(id),
       setPaused: (id, paused) => engine?.setPaused(id, paused),

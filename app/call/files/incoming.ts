@@ -16,8 +16,22 @@ import {
 } from '../../wire/files.ts';
 import { type ChunkSet, createChunkSet } from './chunk-set.ts';
 import type { FileStore, Place, Receipt, StoredMeta, StoreProblem } from './file-store.ts';
-import type { EndReason, TransferSnapshot, TransferState } from './files-types.ts';
+import {
+  type EndReason,
+  MAX_MEMORY_BYTES,
+  type TransferSnapshot,
+  type TransferState,
+} from './files-types.ts';
 import { createMeter } from './meter.ts';
+
+/** What all transfers of a page have received into memory, or are about to. */
+export interface MemoryInUse {
+  bytes: number;
+}
+
+/** What the sender named it by. An answer to `seek` shows that it is known here. */
+export type BoundBy = 'offer' | 'seek';
+
 import { type Session, WINDOW_CHUNKS } from './session.ts';
 
 export interface Incoming {
@@ -26,9 +40,14 @@ export interface Incoming {
   state(): TransferState;
   /** Whether this person wanted it. */
   isAccepted(): boolean;
-  /** The sender names it on this link: answers with what is here, as far as it was answered already. */
-  bind(session: Session, handle: number): void;
+  /**
+   * The sender names it on this link: answers with what is here, as far as it was answered already. While a link to another
+   * person still carries it, only once that link is lost: whoever was offered the same file could name it too.
+   */
+  bind(session: Session, handle: number, by: BoundBy): void;
   accept(place: Place): void;
+  /** The sender took it back. */
+  withdrawn(reason: StopReason): void;
   linkLost(session: Session): void;
   setPaused(paused: boolean): void;
   end(reason: EndReason): void;
@@ -43,6 +62,7 @@ export interface IncomingOptions {
   readonly name: string;
   readonly meta: StoredMeta;
   readonly store: FileStore;
+  readonly memory: MemoryInUse;
   readonly peerKey: string;
   readonly isPicture: boolean;
   readonly changed: () => void;
@@ -51,6 +71,7 @@ export interface IncomingOptions {
 interface Run {
   readonly session: Session;
   readonly handle: number;
+  readonly by: BoundBy;
   /** Whether the sender was told to go. */
   answered: boolean;
   received: number;
@@ -60,12 +81,10 @@ interface Run {
   outlined: boolean;
 }
 
-/** Above this a file is not received into memory. */
-const MAX_MEMORY_BYTES = 256 * 1024 * 1024;
 /** Stored chunks between two reports of them: a quarter of the window. */
 const REPORT_CHUNKS = 4;
 
-export function createIncoming({ meta, store, changed, ...options }: IncomingOptions): Incoming {
+export function createIncoming({ meta, store, memory, changed, ...options }: IncomingOptions): Incoming {
   const chunks = chunkCount(meta.sizeBytes);
   const meter = createMeter();
   let { peerKey } = options;
@@ -73,6 +92,9 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
   let opening = false;
   let receipt: Receipt | null = null;
   let run: Run | null = null;
+  /** Links over which it can go on when the present one is lost, and its handle there. */
+  const others = new Map<Session, readonly [handle: number, by: BoundBy]>();
+  let memoryBytes = 0;
   let kept: ChunkSet = createChunkSet(chunks);
   /** Kept, or given to the store and not heard of yet. */
   let taken: ChunkSet = kept;
@@ -90,10 +112,10 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
 
   function finish(how: 'done' | EndReason): void {
     outcome = how;
-    if (how !== 'done') {
-      run?.session.forget(run.handle);
-      run = null;
-    }
+    run?.session.forget(run.handle);
+    for (const [session, [handle, by]] of others) bind(session, handle, by);
+    run = null;
+    others.clear();
     changed();
   }
 
@@ -101,8 +123,15 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
     if (outcome) return;
     if (say && run) run.session.post({ kind: 'stop', handle: run.handle, reason: say });
     finish(reason);
-    receipt?.close(reason === 'no-room');
+    discard();
+  }
+
+  function discard(): void {
+    receipt?.close(false);
     receipt = null;
+    file = null;
+    memory.bytes -= memoryBytes;
+    memoryBytes = 0;
   }
 
   /** Only once the store has settled what came over the link before: else it would be asked for twice. */
@@ -119,15 +148,18 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
           fromChunk: at * 8,
           bits: kept.bits.slice(at, at + MAX_HAVE_BYTES),
         });
-    session.post({ kind: 'accept', handle });
+    session.post({ kind: 'accept', handle, root: run.by === 'seek' ? meta.root : null });
     if (pausedHere) session.post({ kind: 'receiving', handle, on: false });
   }
 
   /** A browser that gives a page no private files still has memory for what is not too large. */
-  async function openAt(place: Place): Promise<Receipt | StoreProblem> {
+  async function openAt(place: Place): Promise<Receipt | StoreProblem | 'no-memory'> {
     const opened = await store.open(meta, place, events);
-    const fallBack = opened === 'storage' && place === 'private' && meta.sizeBytes <= MAX_MEMORY_BYTES;
-    return fallBack ? await store.open(meta, 'memory', events) : opened;
+    if (opened !== 'storage' || place !== 'private' || outcome) return opened;
+    if (memory.bytes + meta.sizeBytes > MAX_MEMORY_BYTES) return 'no-memory';
+    memoryBytes = meta.sizeBytes;
+    memory.bytes += memoryBytes;
+    return await store.open(meta, 'memory', events);
   }
 
   function report(): void {
@@ -187,8 +219,8 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
     complete(received: Blob | null) {
       if (outcome) return;
       file = received;
-      finish('done');
       run?.session.post({ kind: 'done', handle: run.handle, root: meta.root });
+      finish('done');
     },
     failed(failure: StoreProblem) {
       const session = run?.session;
@@ -197,35 +229,53 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
     },
   };
 
+  function bind(session: Session, handle: number, by: BoundBy): void {
+    // Seen from there nobody had left.
+    if (outcome === 'left') outcome = null;
+    if (outcome) {
+      if (outcome === 'done') session.post({ kind: 'done', handle, root: meta.root });
+      else session.post({ kind: 'stop', handle, reason: 'person' });
+      session.forget(handle);
+      return;
+    }
+    if (run && run.session.key !== session.key) {
+      const [before] = others.get(session) ?? [];
+      if (before !== undefined) session.forget(before);
+      others.set(session, [handle, by]);
+      // Until then the sender may take it back.
+      session.listen(handle, (frame) => {
+        others.delete(session);
+        session.forget(handle);
+        return frame.kind === 'withdraw';
+      });
+      return;
+    }
+    if (run) run.session.forget(run.handle);
+    peerKey = session.key;
+    const current: Run = {
+      session,
+      handle,
+      by,
+      answered: false,
+      received: 0,
+      stored: 0,
+      reported: 0,
+      page: -1,
+      outlined: false,
+    };
+    run = current;
+    pausedThere = false;
+    session.listen(handle, (frame, data) => hear(current, frame, data));
+    answer();
+    changed();
+  }
+
   return {
     meta,
     peerKey: () => peerKey,
     state,
     isAccepted: () => receipt !== null || opening,
-    bind(session, handle) {
-      if (outcome && outcome !== 'done') {
-        session.post({ kind: 'stop', handle, reason: 'person' });
-        return;
-      }
-      if (run) run.session.forget(run.handle);
-      peerKey = session.key;
-      const current: Run = {
-        session,
-        handle,
-        answered: false,
-        received: 0,
-        stored: 0,
-        reported: 0,
-        page: -1,
-        outlined: false,
-      };
-      run = current;
-      pausedThere = false;
-      session.listen(handle, (frame, data) => hear(current, frame, data));
-      if (outcome === 'done') session.post({ kind: 'done', handle, root: meta.root });
-      else answer();
-      changed();
-    },
+    bind,
     accept(place) {
       if (outcome || receipt || opening) return;
       opening = true;
@@ -233,9 +283,13 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
       changed();
       void openAt(place).then((opened) => {
         opening = false;
-        if (typeof opened === 'string') problem = opened === 'no-room' ? 'no-room' : 'storage';
-        else if (outcome) opened.close(false);
-        else {
+        if (outcome) {
+          if (typeof opened !== 'string') opened.close(false);
+          discard();
+        } else if (typeof opened === 'string') {
+          discard();
+          problem = opened === 'mismatch' ? 'storage' : opened;
+        } else {
           receipt = opened;
           kept = createChunkSet(chunks, opened.have);
           answer();
@@ -243,10 +297,18 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
         changed();
       });
     },
+    withdrawn: (reason) => end(reason, null),
     linkLost(session) {
+      others.delete(session);
       if (run?.session !== session) return;
       run = null;
       meter.reset();
+      const [next] = others;
+      if (next) {
+        const [other, [handle, by]] = next;
+        others.delete(other);
+        bind(other, handle, by);
+      }
       changed();
     },
     setPaused(paused) {
@@ -257,12 +319,8 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
       changed();
     },
     end: (reason) => end(reason, reason === 'refused' ? null : 'person'),
-    suspend: () => receipt?.close(outcome === null),
-    discard() {
-      receipt?.close(false);
-      receipt = null;
-      file = null;
-    },
+    suspend: () => receipt?.close(true),
+    discard,
     snapshot() {
       const current = state();
       const doneBytes =
@@ -280,8 +338,8 @@ export function createIncoming({ meta, store, changed, ...options }: IncomingOpt
         pausedThere,
         reason: outcome === 'done' ? null : outcome,
         problem,
+        canReopen: false,
         doneBytes,
-        sentBytes: 0,
         bytesPerSecond: rate,
         secondsLeft: rate ? (meta.sizeBytes - doneBytes) / rate : null,
         file,

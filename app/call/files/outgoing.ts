@@ -7,6 +7,7 @@ import {
   CHUNK_BYTES,
   CHUNK_HEAD_BYTES,
   chunkCount,
+  chunkLength,
   encodeChunk,
   encodeFile,
   PAGE_CHUNKS,
@@ -25,23 +26,32 @@ export interface Source {
   readonly idText: string;
   readonly name: string;
   readonly type: string;
-  readonly sizeBytes: number;
-  /** Null after a reload, until it is given again. */
+  /** Of an archive, until it is made: that of its files. */
+  sizeBytes: number;
+  /** Null while an archive is made, and after a reload, until it is given again. */
   file: Blob | null;
-  readonly handle: FileSystemFileHandle | null;
-  /** Null while it is hashed. */
+  /** Where the browser may have it again after a reload. */
+  handle: FileSystemFileHandle | null;
+  /** Root of what was accepted from an earlier page; null for what is sent by this page. */
+  readonly expected: Uint8Array<ArrayBuffer> | null;
+  /** Null while it is read. */
   prepared: Prepared | null;
-  /** Bytes hashed so far. */
-  hashedBytes: number;
+  /** The share of `sizeBytes` that is read. */
+  preparedBytes: number;
+  /** Aborts when nobody is to receive it any more, or the call ends. */
+  readonly life: AbortController;
 }
 
 export interface Outgoing {
   readonly source: Source;
   peerKey(): string;
   state(): TransferState;
+  /** Whether its receiver may see it on a screen and cannot be told anything now. */
+  isOutOfReach(): boolean;
+  isOfferedOn(session: Session): boolean;
   /** It was offered on this link, under this handle. */
   offered(session: Session, handle: number): void;
-  /** The receiver answered on this link: it has `have` and wants the rest. */
+  /** The receiver answered on this link: it has `have` and wants the rest. Ends what an earlier answer began. */
   begin(session: Session, handle: number, have: ChunkSet): void;
   /** False for a count that cannot be. */
   stored(count: number): boolean;
@@ -50,7 +60,6 @@ export interface Outgoing {
   /** False for another root than that of the file. */
   verified(root: Uint8Array): boolean;
   linkLost(session: Session): void;
-  prepared(): void;
   setPaused(paused: boolean): void;
   end(reason: EndReason): void;
   setProblem(problem: TransferSnapshot['problem']): void;
@@ -77,29 +86,36 @@ export interface OutgoingOptions {
   /** Whether it was accepted by an earlier page. */
   readonly accepted: boolean;
   readonly changed: () => void;
+  /** It is done or ended. */
   readonly over: () => void;
 }
 
 export function createOutgoing({ source, changed, ...options }: OutgoingOptions): Outgoing {
-  const chunks = chunkCount(source.sizeBytes);
   const meter = createMeter();
   let { peerKey, accepted } = options;
   let outcome: 'done' | EndReason | null = null;
   let run: Run | null = null;
   /** Where the receiver knows it, answered or not. */
   let known: Pick<Run, 'session' | 'handle'> | null = null;
+  let wasOffered = options.accepted;
   let pausedHere = false;
   let pausedThere = false;
   let problem: TransferSnapshot['problem'] = null;
   let doneBytes = 0;
-  let sentBytes = 0;
 
   function state(): TransferState {
     if (outcome) return outcome === 'done' ? 'done' : 'ended';
-    if (!source.file) return 'needs-file';
+    if (!source.file && source.expected) return 'needs-file';
     if (!source.prepared) return 'preparing';
     if (!accepted) return 'offered';
     return run ? 'going' : 'waiting';
+  }
+
+  function knownBy(session: Session, handle: number): void {
+    if (known && (known.session !== session || known.handle !== handle))
+      known.session.forgetOwn(known.handle);
+    known = { session, handle };
+    wasOffered = true;
   }
 
   function stop(): void {
@@ -152,12 +168,13 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
   async function pump(current: Run, file: Blob, prepared: Prepared): Promise<void> {
     const { session, handle, have, controller } = current;
     const { signal } = controller;
-    const read = createReader(file);
-    // One frame is on its way to the channel at a time, which copies it.
-    const buffer = new ArrayBuffer(CHUNK_HEAD_BYTES + CHUNK_BYTES);
+    const chunks = chunkCount(source.sizeBytes);
     let page = -1;
     if (!(await session.takeTurn(signal))) return;
     let owed = true;
+    const read = createReader(file);
+    // One frame is on its way to the channel at a time, which copies it.
+    const buffer = new ArrayBuffer(CHUNK_HEAD_BYTES + CHUNK_BYTES);
     try {
       await session.send(encodeFile({ kind: 'outline', handle, hashes: prepared.outline }), signal);
       for (let chunk = 0; chunk < chunks && !signal.aborted; chunk += 1) {
@@ -174,16 +191,19 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
           const hashes = pageOf(prepared.chunkHashes, page).slice();
           await session.send(encodeFile({ kind: 'page', handle, page, hashes }), signal);
         }
-        if ((await session.send(encodeChunk(handle, chunk, content, buffer), signal)) !== 'sent') return;
+        // A file that shrank is one that cannot be read; not every browser says so (File API s6, NotReadableError).
+        if (content.length !== chunkLength(source.sizeBytes, chunk))
+          throw new DOMException('the file is shorter', 'NotReadableError');
+        const outcome = await session.send(encodeChunk(handle, chunk, content, buffer), signal);
+        // Every browser takes 64 KiB.
+        if (outcome === 'too-large') session.refuse();
+        if (outcome !== 'sent') return;
         current.sent += 1;
-        sentBytes += content.length;
       }
     } catch (error) {
-      if (!signal.aborted) {
-        // NotReadableError: the file changed on the disk, or is gone (File API s6).
-        if (error instanceof DOMException) end('unreadable');
-        else throw error;
-      }
+      if (signal.aborted) return;
+      end('unreadable');
+      if (!(error instanceof DOMException)) throw error;
     } finally {
       if (owed) session.giveTurn();
     }
@@ -193,9 +213,9 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
     source,
     peerKey: () => peerKey,
     state,
-    offered(session, handle) {
-      known = { session, handle };
-    },
+    isOutOfReach: () => wasOffered && !known && peerKey !== '' && !outcome,
+    isOfferedOn: (session) => known?.session === session,
+    offered: knownBy,
     begin(session, handle, have) {
       const { file, prepared } = source;
       if (outcome || !file || !prepared) return;
@@ -214,7 +234,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
         stored: 0,
         wake: () => {},
       };
-      known = run;
+      knownBy(session, handle);
       if (pausedHere) session.post({ kind: 'sending', handle, on: false });
       pump(run, file, prepared).catch(reportError);
       changed();
@@ -246,7 +266,6 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
       stop();
       changed();
     },
-    prepared: changed,
     setPaused(paused) {
       if (outcome || pausedHere === paused) return;
       pausedHere = paused;
@@ -277,8 +296,8 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
         pausedThere,
         reason: outcome === 'done' ? null : outcome,
         problem,
-        doneBytes: current === 'preparing' ? source.hashedBytes : doneBytes,
-        sentBytes,
+        canReopen: current === 'needs-file' && source.handle !== null,
+        doneBytes: current === 'preparing' ? source.preparedBytes : doneBytes,
         bytesPerSecond: rate,
         secondsLeft: rate ? (source.sizeBytes - doneBytes) / rate : null,
         file: null,

@@ -24,6 +24,8 @@ const MISDEED_MS = 10_000;
 const PACE_BURST = 1_024;
 const PACE_MS = 10;
 const MAX_STRAYS = 64;
+/** Frames that wait for a peer who takes none, but for chunks, of which there is one at a time. */
+const MAX_WAITING = 1_024;
 
 /** Takes what the receiver says of a file this side offered. False for what makes no sense. */
 export type HearReceiver = (frame: ReceiverFrame) => boolean;
@@ -41,8 +43,7 @@ export interface Session {
   number(hear: HearReceiver): number;
   /** Frames of the peer's handle go to `hear` from here on. */
   listen(handle: number, hear: HearSender): void;
-  hears(handle: number): boolean;
-  /** The peer's handle means nothing any more; what is on its way is overlooked. */
+  /** The peer's handle means nothing (any more); what is on its way is overlooked. */
   forget(handle: number): void;
   forgetOwn(handle: number): void;
   /** Resolves when it is this one's turn to send, false when `signal` ended the wait. Then `giveTurn` is owed. */
@@ -55,8 +56,8 @@ export interface Session {
 
 export interface SessionOptions {
   readonly port: LinkPort;
-  /** A frame that begins something: `offer` or `seek`. */
-  readonly begins: (frame: Extract<SenderFrame, { kind: 'offer' | 'seek' }>) => void;
+  /** A frame of no handle that is known: `offer`, `seek`, or `recall`. */
+  readonly begins: (frame: Extract<SenderFrame, { kind: 'offer' | 'seek' | 'recall' }>) => void;
   readonly refused: () => void;
 }
 
@@ -84,15 +85,17 @@ export function createSession({ port, begins, refused }: SessionOptions): {
     key: port.key,
     signal: port.signal,
     send: (frame, signal) => flow.send(frame, signal),
-    post: (frame) => void flow.send(encodeFile(frame)),
+    post(frame) {
+      if (flow.waiting() > MAX_WAITING) session.refuse();
+      else void flow.send(encodeFile(frame));
+    },
     number(hear) {
       receivers.set(nextHandle, hear);
       return nextHandle++;
     },
     listen: (handle, hear) => void senders.set(handle, hear),
-    hears: (handle) => senders.has(handle),
     forget(handle) {
-      if (!senders.delete(handle)) return;
+      senders.delete(handle);
       strays.set(handle, WINDOW_CHUNKS);
       if (strays.size > MAX_STRAYS) strays.delete(strays.keys().next().value ?? 0);
     },
@@ -139,6 +142,9 @@ export function createSession({ port, begins, refused }: SessionOptions): {
         if (senders.has(frame.handle)) return false;
         begins(frame);
         return true;
+      case 'recall':
+        begins(frame);
+        return true;
       case 'outline':
       case 'page':
       case 'chunk':
@@ -148,14 +154,15 @@ export function createSession({ port, begins, refused }: SessionOptions): {
         return listener ? listener(frame, data) : isStray(frame);
       }
       default:
-        // A receiver may answer what was withdrawn meanwhile; any handle of ours that ever was is no misdeed.
+        // A receiver may answer what was withdrawn meanwhile: a handle of ours that ever was is no misdeed.
         return receivers.get(frame.handle)?.(frame) ?? (frame.handle > 0 && frame.handle < nextHandle);
     }
   }
 
   function isStray(frame: SenderFrame): boolean {
-    const left = strays.get(frame.handle) ?? 0;
-    if (frame.kind === 'chunk') strays.set(frame.handle, left - 1);
+    const left = strays.get(frame.handle);
+    if (left === undefined || frame.kind !== 'chunk') return left !== undefined;
+    strays.set(frame.handle, left - 1);
     return left > 0;
   }
 
@@ -164,7 +171,7 @@ export function createSession({ port, begins, refused }: SessionOptions): {
     take(data) {
       if (over || port.signal.aborted) return;
       const frame = decodeFile(data);
-      const bounded = frame?.kind === 'chunk' || frame?.kind === 'stored';
+      const bounded = frame?.kind === 'chunk' || (frame?.kind === 'stored' && receivers.has(frame.handle));
       if (!bounded && !pace.take()) session.refuse();
       else if (!frame || !hear(frame, data)) session.blame();
     },

@@ -7,9 +7,10 @@
  * the bytes they stand for were flushed, so that whatever ends the worker, no bit is a lie.
  */
 import { CHUNK_BYTES, chunkCount, HASH_BYTES, PAGE_CHUNKS } from '../../wire/files.ts';
+import { createArchive } from './archive.ts';
 import { type ChunkSet, createChunkSet } from './chunk-set.ts';
-import { hashFile, rootOf, sha256 } from './file-hash.ts';
-import type { FromWorker, Place, StoredMeta, StoreProblem, ToWorker } from './file-store.ts';
+import { hashFile, rootOf, seekProof, sha256 } from './file-hash.ts';
+import type { FromWorker, Place, Sought, StoredMeta, StoreProblem, ToWorker } from './file-store.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -66,6 +67,8 @@ const FINISHED_MS = 3600 * 1000;
 
 const post = (message: FromWorker) => self.postMessage(message);
 const receiving = new Map<number, Receiving>();
+/** What reads files to be sent. */
+const reading = new Map<number, AbortController>();
 /** Requests about one file wait for its opening. */
 const opening = new Map<number, Promise<void>>();
 
@@ -79,10 +82,20 @@ function handle(message: ToWorker): void {
   const { job } = message;
   switch (message.op) {
     case 'prepare':
-      void prepare(job, message.file);
+      void read(job, (progress, signal) => hashFile(message.file, progress, signal)).then((prepared) =>
+        post({ job, kind: 'prepared', prepared }),
+      );
+      return;
+    case 'archive':
+      void read(job, (progress, signal) => createArchive(message.entries, progress, signal)).then((file) =>
+        post({ job, kind: 'archived', file }),
+      );
+      return;
+    case 'cancel':
+      reading.get(job)?.abort();
       return;
     case 'find':
-      void find(message.id, message.root).then((meta) => post({ job, kind: 'found', meta }));
+      void find(message.sought).then((meta) => post({ job, kind: 'found', meta }));
       return;
     case 'open':
       opening.set(
@@ -95,14 +108,26 @@ function handle(message: ToWorker): void {
   }
 }
 
-async function prepare(job: number, file: Blob): Promise<void> {
+/** Tells of progress now and then. Null when `work` failed or was cancelled. */
+async function read<T>(
+  job: number,
+  work: (progress: (doneBytes: number) => void, signal: AbortSignal) => Promise<T>,
+): Promise<T | null> {
+  const controller = new AbortController();
+  reading.set(job, controller);
   let told = 0;
-  const prepared = await hashFile(file, (doneBytes) => {
+  const progress = (doneBytes: number) => {
     if (doneBytes - told < PROGRESS_BYTES) return;
     told = doneBytes;
     post({ job, kind: 'preparing', doneBytes });
-  }).catch(() => null);
-  post({ job, kind: 'prepared', prepared });
+  };
+  try {
+    return await work(progress, controller.signal);
+  } catch {
+    return null;
+  } finally {
+    reading.delete(job);
+  }
 }
 
 async function open(job: number, meta: StoredMeta, place: Place): Promise<void> {
@@ -132,7 +157,7 @@ async function open(job: number, meta: StoredMeta, place: Place): Promise<void> 
   }
 }
 
-function receive(message: Exclude<ToWorker, { op: 'prepare' | 'find' | 'open' }>): void {
+function receive(message: Extract<ToWorker, { op: 'outline' | 'page' | 'chunk' | 'close' }>): void {
   const { job } = message;
   const file = receiving.get(job);
   if (!file) return;
@@ -168,8 +193,7 @@ function end(job: number, file: Receiving): void {
 function fail(job: number, file: Receiving, problem: StoreProblem): void {
   if (file.over) return;
   end(job, file);
-  // What was verified stays where room was the problem: with more room it goes on.
-  void file.sink.close(problem === 'no-room').catch(() => undefined);
+  void file.sink.close(false).catch(() => undefined);
   post({ job, kind: 'failed', problem });
 }
 
@@ -261,7 +285,11 @@ function memorySink(): Sink {
     have: new Uint8Array(),
     write: (at, bytes) => void parts.set(at, bytes),
     settle: () => {},
-    finish: async () => new Blob([...parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes)),
+    async finish() {
+      const blob = new Blob([...parts].sort(([a], [b]) => a - b).map(([, bytes]) => bytes));
+      parts.clear();
+      return blob;
+    },
     close: async () => parts.clear(),
   };
 }
@@ -291,7 +319,10 @@ interface PrivateFiles {
   readonly meta: SyncAccessHandle;
 }
 
-/** Opens both files for this worker alone; 'taken' when another has them, null when they are not there. */
+/**
+ * Opens both files for this worker alone; null when they are not there and are not to be made. 'taken' when another worker
+ * has them, or the file is finished: then it is somebody's who may not have saved it yet.
+ */
 async function lock(
   dir: FileSystemDirectoryHandle,
   name: string,
@@ -299,6 +330,7 @@ async function lock(
 ): Promise<PrivateFiles | 'taken' | null> {
   let meta: SyncAccessHandle | null = null;
   try {
+    if (create && (await isFinished(dir, name))) return 'taken';
     const metaHandle = (await dir.getFileHandle(`${name}.meta`, { create })) as PrivateFileHandle;
     const dataHandle = (await dir.getFileHandle(name, { create })) as PrivateFileHandle;
     meta = await metaHandle.createSyncAccessHandle();
@@ -310,6 +342,15 @@ async function lock(
     if (error.name === 'NoModificationAllowedError' || error.name === 'InvalidStateError') return 'taken';
     throw error;
   }
+}
+
+async function isFinished(dir: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  const isThere = (of: string) =>
+    dir.getFileHandle(of).then(
+      () => true,
+      () => false,
+    );
+  return (await isThere(name)) && !(await isThere(`${name}.meta`));
 }
 
 function readMeta(handle: SyncAccessHandle): { meta: StoredMeta; bits: Uint8Array; bitsAt: number } | null {
@@ -328,15 +369,20 @@ function readMeta(handle: SyncAccessHandle): { meta: StoredMeta; bits: Uint8Arra
 async function privateSink(meta: StoredMeta): Promise<Sink> {
   const dir = await folder();
   let files: PrivateFiles | null = null;
+  let known: ReturnType<typeof readMeta> = null;
   for (let copy = 0; copy < MAX_COPIES && !files; copy += 1) {
     const locked = await lock(dir, `${meta.id}.${copy}`, true);
-    if (locked && locked !== 'taken') files = locked;
+    if (!locked || locked === 'taken') continue;
+    known = readMeta(locked.meta);
+    // Whoever was offered a file may offer another one under its id.
+    if (!known || (same(known.meta.root, meta.root) && known.meta.sizeBytes === meta.sizeBytes))
+      files = locked;
+    else unlock(locked);
   }
-  if (!files) throw new Error('too many pages receive this file');
+  if (!files) throw new Error('too many copies of this file');
   const { name, data, meta: metaFile } = files;
-  let known = readMeta(metaFile);
   try {
-    if (!known || !same(known.meta.root, meta.root) || known.meta.sizeBytes !== meta.sizeBytes) {
+    if (!known) {
       const json = new TextEncoder().encode(JSON.stringify({ ...meta, root: [...meta.root] }));
       // Asked beforehand: not every browser holds a truncation against the page's share.
       const { quota = Number.POSITIVE_INFINITY, usage = 0 } = await navigator.storage.estimate();
@@ -353,18 +399,15 @@ async function privateSink(meta: StoredMeta): Promise<Sink> {
       known = { meta, bits: new Uint8Array(), bitsAt: head.length };
     }
   } catch (error) {
-    data.close();
-    metaFile.close();
+    unlock(files);
     await remove(dir, name);
     throw error;
   }
+  const locked = files;
   const { bitsAt } = known;
   let closed = false;
   const release = () => {
-    if (!closed) {
-      data.close();
-      metaFile.close();
-    }
+    if (!closed) unlock(locked);
     closed = true;
   };
   return {
@@ -391,12 +434,17 @@ async function privateSink(meta: StoredMeta): Promise<Sink> {
   };
 }
 
+function unlock({ data, meta }: PrivateFiles): void {
+  data.close();
+  meta.close();
+}
+
 async function remove(dir: FileSystemDirectoryHandle, name: string): Promise<void> {
   await dir.removeEntry(name).catch(() => undefined);
   await dir.removeEntry(`${name}.meta`).catch(() => undefined);
 }
 
-async function find(id: string, root: Bytes): Promise<StoredMeta | null> {
+async function find({ id, proof, from, to }: Sought): Promise<StoredMeta | null> {
   try {
     const dir = await folder();
     for (let tries = 0; tries < LOCK_TRIES; tries += 1) {
@@ -409,9 +457,8 @@ async function find(id: string, root: Bytes): Promise<StoredMeta | null> {
           continue;
         }
         const known = readMeta(files.meta);
-        files.data.close();
-        files.meta.close();
-        if (known && same(known.meta.root, root)) return known.meta;
+        unlock(files);
+        if (known && same(await seekProof(known.meta.root, from, to), proof)) return known.meta;
       }
       if (!taken) return null;
       await new Promise((resolve) => setTimeout(resolve, LOCK_PATIENCE_MS));
@@ -430,8 +477,13 @@ async function sweep(): Promise<boolean> {
   for await (const name of dir.keys()) names.push(name);
   for (const name of names) {
     if (name.endsWith('.meta') && names.includes(name.slice(0, -5))) continue;
-    const { lastModified } = await (await dir.getFileHandle(name)).getFile();
-    const age = Date.now() - lastModified;
+    const file = await dir.getFileHandle(name).then(
+      (handle) => handle.getFile(),
+      () => null,
+    );
+    // Another page was done with it meanwhile.
+    if (!file) continue;
+    const age = Date.now() - file.lastModified;
     if (age <= (names.includes(`${name}.meta`) ? DAY_MS : FINISHED_MS)) left += 1;
     else await remove(dir, name);
   }

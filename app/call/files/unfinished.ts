@@ -13,6 +13,8 @@ export interface UnfinishedSend {
   readonly sizeBytes: number;
   /** For files that were dropped from the disk. */
   readonly handle: FileSystemFileHandle | null;
+  /** How many accepted it and do not have all of it. */
+  readonly receivers: number;
   readonly atMs: number;
 }
 
@@ -29,6 +31,26 @@ export function rememberFile(id: string, file: Blob, prepared: Prepared): void {
 
 export function recallFile(id: string): { readonly file: Blob; readonly prepared: Prepared } | null {
   return inPage.get(id) ?? null;
+}
+
+/**
+ * Makes this page the one that sends it until `signal` aborts; false when another page of this browser is, which goes on by
+ * itself (Web Locks API s2). Waits instead where `wait` is set: a call of this page that has just ended was it.
+ */
+export function claimSend(id: string, signal: AbortSignal, wait: boolean): Promise<boolean> {
+  return new Promise((resolve) => {
+    const hold = (lock: Lock | null) => {
+      resolve(lock !== null);
+      if (!lock || signal.aborted) return;
+      return new Promise<void>((release) => {
+        signal.addEventListener('abort', () => release(), { once: true });
+      });
+    };
+    // Where there are no locks there is nothing to be told by them.
+    if (!navigator.locks) resolve(true);
+    else
+      navigator.locks.request(`parley-files ${id}`, { ifAvailable: !wait }, hold).catch(() => resolve(true));
+  });
 }
 
 /** Best effort: without a database sendings do not outlive the page. */

@@ -1,0 +1,562 @@
+/** File transfers over links that the test makes, cuts and delivers: the order in which things happen is the test's. */
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { CallFeature, LinkPort } from '../../app/call/channels/link-port.ts';
+import { seekProof } from '../../app/call/files/file-hash.ts';
+import { createFiles } from '../../app/call/files/files.ts';
+import type { TransferSnapshot } from '../../app/call/files/files-types.ts';
+import { createSession } from '../../app/call/files/session.ts';
+import { Scope } from '../../app/call/scope.ts';
+import {
+  CHUNK_BYTES,
+  decodeFile,
+  encodeFile,
+  type FileFrame,
+  MAX_FILE_BYTES,
+  type Offer,
+} from '../../app/wire/files.ts';
+import { type FakeLink, linkFeatures } from '../fakes/channel-link.ts';
+import { installPageWorkers, type PageWorkers } from '../fakes/page-worker.ts';
+
+const WINDOW = 16;
+/** Of files that are interrupted. */
+const CHUNKS = 40;
+
+let workers: PageWorkers;
+let links: FakeLink[] = [];
+/** What a page would put on its console. */
+let errors: unknown[] = [];
+beforeEach(() => {
+  workers = installPageWorkers();
+  links = [];
+  errors = [];
+  vi.stubGlobal('reportError', (error: unknown) => errors.push(error));
+});
+afterEach(async () => {
+  await workers.close();
+  vi.unstubAllGlobals();
+  expect(errors).toEqual([]);
+});
+
+type Files = ReturnType<typeof createFiles>;
+
+interface Person extends Files {
+  /** A new one after a reload. */
+  key: string;
+}
+
+function person(key: string): Person {
+  const scope = new Scope();
+  onTestFinished(() => scope.close());
+  const made: Person = { key, ...createFiles(scope, () => made.key) };
+  return made;
+}
+
+/** Somebody who speaks by hand, and remembers what was said to them. */
+function stranger(): { heard: FileFrame[]; raw: ArrayBuffer[]; feature: CallFeature } {
+  const heard: FileFrame[] = [];
+  const raw: ArrayBuffer[] = [];
+  const take = (frame: ArrayBuffer) => {
+    const read = decodeFile(frame);
+    if (read) heard.push(read);
+    raw.push(frame);
+  };
+  return { heard, raw, feature: { linkUp: (port) => port.receive('files', take) } };
+}
+
+function link(a: Person, b: Person): FakeLink {
+  const made = linkFeatures([a.key, a.feature], [b.key, b.feature]);
+  links.push(made);
+  return made;
+}
+
+function linkStranger(a: Person, key: string, feature: CallFeature): FakeLink {
+  const made = linkFeatures([a.key, a.feature], [key, feature]);
+  links.push(made);
+  return made;
+}
+
+const say = (on: FakeLink, key: string, frame: FileFrame) =>
+  on.inject(key, 'files', encodeFile(frame).buffer);
+
+/** Lets everything pass until `condition` holds. */
+async function until(what: string, condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 2_000; tries += 1) {
+    for (const one of links) one.flush();
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`never: ${what}`);
+}
+
+/** Lets whatever is under way come to rest. */
+async function rest(): Promise<void> {
+  for (let times = 0; times < 30; times += 1) {
+    for (const one of links) one.flush();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function made(name: string, chunks: number): File {
+  const bytes = new Uint8Array(chunks * CHUNK_BYTES);
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = (at * 7 + (at >> 9)) & 255;
+  return new File([bytes], name);
+}
+
+const list = ({ face }: Person) => face.snapshot();
+function only(of: Person): TransferSnapshot {
+  const [first, ...more] = list(of);
+  if (!first || more.length > 0) throw new Error(`${list(of).length} transfers`);
+  return first;
+}
+const is = (of: Person, state: TransferSnapshot['state']) => () =>
+  list(of).every((one) => one.state === state);
+const all =
+  (of: Person, state: TransferSnapshot['state'], count = 1) =>
+  () =>
+    list(of).length === count && is(of, state)();
+
+const send = (from: Person, file: File, to: string | null = null) =>
+  from.face.send([{ file, path: file.name }], to);
+
+async function offered(to: Person): Promise<TransferSnapshot> {
+  await until(`${to.key} is offered it`, all(to, 'offered'));
+  return only(to);
+}
+
+async function contentOf(of: Person): Promise<Uint8Array> {
+  const { file } = only(of);
+  return new Uint8Array((await file?.arrayBuffer()) ?? new ArrayBuffer());
+}
+
+/**
+ * Lets frames of a transfer pass over `on` until half of its chunks have, and holds that link then. Resolves to how many
+ * chunks passed.
+ */
+async function halfway(on: FakeLink, from: Person, to: Person): Promise<number> {
+  links = links.filter((one) => one !== on);
+  let passed = 0;
+  for (let tries = 0; tries < 1_000; tries += 1) {
+    passed += chunksWaiting(on, from.key);
+    on.deliverFrom(from.key);
+    if (passed >= CHUNKS / 2) break;
+    on.deliverFrom(to.key);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  const isGoing = (one: Person) => list(one).some(({ state }) => state === 'going');
+  await until('going on both sides', () => isGoing(from) && isGoing(to));
+  return passed;
+}
+
+/** Chunks among the frames that the end of `key` has sent and that wait. */
+const chunksWaiting = (on: FakeLink, key: string) =>
+  on.outgoing(key, 'files').filter((frame) => decodeFile(frame)?.kind === 'chunk').length;
+
+function offerOf(changes: Partial<Offer> = {}): Offer {
+  const bytes = (length: number, value: number) => new Uint8Array(length).fill(value);
+  return { id: bytes(16, 1), root: bytes(32, 2), sizeBytes: 100_000, name: 'x.bin', type: '', ...changes };
+}
+
+describe('a file', () => {
+  it('is prepared, offered, received and verified', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    const file = made('a.bin', 40);
+    await send(alice, file);
+    const { id } = await offered(bob);
+    bob.face.accept(id, 'private');
+    await until('done', () => is(alice, 'done')() && is(bob, 'done')());
+    expect(await contentOf(bob)).toEqual(new Uint8Array(await file.arrayBuffer()));
+  });
+
+  it('that is cancelled while it is read is read no further and never offered', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    workers.hold(({ op }) => op === 'prepare');
+    await send(alice, made('a.bin', 4));
+    await until('preparing', all(alice, 'preparing'));
+    alice.face.cancel(only(alice).id);
+    workers.release();
+    expect(workers.asked).toContain('cancel');
+    await until('ended', all(alice, 'ended'));
+    await rest();
+    expect(only(alice).reason).toBe('here');
+    expect(list(bob)).toEqual([]);
+  });
+
+  it('is shown at once while the archive of many is made, and can be cancelled then', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    const files = Array.from({ length: 3 }, (_, index) => ({
+      file: made(`${index}.bin`, 1),
+      path: `Photos/${index}.bin`,
+    }));
+    workers.hold(({ op }) => op === 'archive');
+    await alice.face.send(files, null);
+    await until('preparing', all(alice, 'preparing'));
+    expect(only(alice)).toMatchObject({ name: 'Photos.zip', sizeBytes: 3 * CHUNK_BYTES, doneBytes: 0 });
+    alice.face.cancel(only(alice).id);
+    await until('ended', all(alice, 'ended'));
+    workers.release();
+    await alice.face.send(files, null);
+    expect((await offered(bob)).sizeBytes).toBeGreaterThan(3 * CHUNK_BYTES);
+  });
+
+  it('whose link is lost while it is read is offered over the next one, once', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    workers.hold(({ op }) => op === 'prepare');
+    await send(alice, made('a.bin', 1));
+    first.cut();
+    link(alice, bob);
+    workers.release();
+    await offered(bob);
+    await rest();
+    expect(only(bob).state).toBe('offered');
+  });
+
+  it('above the largest is said to be too large, and nothing of it is read', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    const file = made('a.bin', 1);
+    Object.defineProperty(file, 'size', { value: MAX_FILE_BYTES + 1 });
+    await send(alice, file);
+    await until('ended', all(alice, 'ended'));
+    expect(only(alice).reason).toBe('too-large');
+    expect(workers.asked).not.toContain('prepare');
+  });
+
+  it('that shrank after it was offered ends as unreadable on both sides', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    const file = made('a.bin', 4);
+    // What some browsers do; others reject.
+    Object.defineProperty(file, 'slice', { value: () => new Blob([new Uint8Array(10)]) });
+    await send(alice, file);
+    bob.face.accept((await offered(bob)).id, 'private');
+    await until('ended', () => is(alice, 'ended')() && is(bob, 'ended')());
+    expect([only(alice).reason, only(bob).reason]).toEqual(['unreadable', 'unreadable']);
+  });
+
+  it('can be sent again after the worker could not be fetched', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    workers.setReachable(false);
+    link(alice, bob);
+    await send(alice, made('a.bin', 1));
+    await until('ended', all(alice, 'ended'));
+    workers.setReachable(true);
+    await send(alice, made('b.bin', 1));
+    await offered(bob);
+  });
+});
+
+describe('a link that is lost', () => {
+  it('in mid-transfer costs a window: the next one goes on from what was stored', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    const file = made('a.bin', CHUNKS);
+    await send(alice, file);
+    bob.face.accept((await offered(bob)).id, 'private');
+    let passed = await halfway(first, alice, bob);
+    first.cut();
+    await until('waiting', () => is(alice, 'waiting')() && is(bob, 'waiting')());
+    const next = link(alice, bob);
+    links = [];
+    for (let tries = 0; tries < 1_000 && !is(alice, 'done')(); tries += 1) {
+      passed += chunksWaiting(next, 'alice');
+      next.deliverFrom('alice');
+      next.deliverFrom('bob');
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    await until('done', () => is(alice, 'done')() && is(bob, 'done')());
+    expect(passed).toBeGreaterThanOrEqual(CHUNKS);
+    expect(passed).toBeLessThanOrEqual(CHUNKS + WINDOW);
+    expect(await contentOf(bob)).toEqual(new Uint8Array(await file.arrayBuffer()));
+  });
+
+  it('leaves nobody waiting for what was taken back meanwhile', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    await send(alice, made('a.bin', CHUNKS));
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(first, alice, bob);
+    first.cut();
+    await until('waiting', all(alice, 'waiting'));
+    alice.face.cancel(only(alice).id);
+    link(alice, bob);
+    await until('ended', all(bob, 'ended'));
+    expect(only(bob).reason).toBe('person');
+  });
+
+  it('gives way to that of a page that was reloaded before the loss was noticed', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    await send(alice, made('a.bin', CHUNKS), 'bob');
+    bob.face.accept((await offered(bob)).id, 'private');
+    // Then nothing passes the first link any more, and nobody knows.
+    await halfway(first, alice, bob);
+    bob.key = 'bob again';
+    link(alice, bob);
+    await rest();
+    expect(only(alice).state).toBe('going');
+    first.cut();
+    await until('done', () => is(alice, 'done')() && is(bob, 'done')());
+    expect(only(alice).peerKey).toBe('bob again');
+  });
+});
+
+describe('people who leave', () => {
+  it('end offers that were not answered, on both sides, and nothing that was accepted', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    await send(alice, made('a.bin', CHUNKS));
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(first, alice, bob);
+    await send(alice, made('b.bin', 1));
+    await until('offered too', () => {
+      first.deliverFrom('alice');
+      return list(bob).length === 2;
+    });
+    first.cut();
+    for (const { feature } of [alice, bob]) feature.present?.(new Set());
+    await until('told', () => [alice, bob].every((one) => list(one).some(({ state }) => state === 'ended')));
+    for (const one of [alice, bob])
+      expect(list(one).map(({ state, reason }) => [state, reason])).toEqual([
+        ['waiting', null],
+        ['ended', 'left'],
+      ]);
+  });
+
+  it('and had not, as the other side saw it, are offered it again', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    await send(alice, made('a.bin', 1));
+    await offered(bob);
+    first.cut();
+    bob.feature.present?.(new Set());
+    await until('left', all(bob, 'ended'));
+    link(alice, bob);
+    bob.face.accept((await offered(bob)).id, 'private');
+    await until('done', all(alice, 'done'));
+  });
+});
+
+describe('strangers to a file', () => {
+  /** Alice sends to Bob alone, who is lost in the middle; whoever comes then is asked. */
+  async function halfSent(): Promise<{ alice: Person; bob: Person }> {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    await send(alice, made('private.bin', CHUNKS), 'bob');
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(first, alice, bob);
+    first.cut();
+    await until('waiting', all(alice, 'waiting'));
+    return { alice, bob };
+  }
+
+  it('learn of it neither root nor content, whatever they answer', async () => {
+    const { alice } = await halfSent();
+    const mallory = stranger();
+    const on = linkStranger(alice, 'mallory', mallory.feature);
+    await until('asked', () => mallory.heard.length > 0);
+    const [seek] = mallory.heard;
+    if (seek?.kind !== 'seek') throw new Error(`not asked: ${seek?.kind}`);
+    const { handle, proof } = seek;
+    for (const root of [null, proof]) say(on, 'mallory', { kind: 'accept', handle, root });
+    say(on, 'mallory', { kind: 'done', handle, root: proof });
+    await rest();
+    expect(mallory.heard.map(({ kind }) => kind)).toEqual(['seek']);
+    expect(only(alice).state).toBe('waiting');
+  });
+
+  it('cannot pass the question on to one who knows the answer', async () => {
+    const { alice, bob } = await halfSent();
+    const mallory = stranger();
+    linkStranger(alice, 'mallory', mallory.feature);
+    await until('asked', () => mallory.heard.length > 0);
+    const asked = stranger();
+    const on = linkStranger(bob, 'mallory', asked.feature);
+    const [seek] = mallory.raw;
+    if (seek) on.inject('mallory', 'files', seek);
+    await until('answered', () => asked.heard.length > 0);
+    expect(asked.heard).toMatchObject([{ kind: 'stop', reason: 'unknown' }]);
+  });
+
+  it('are none when they were offered it too, but take nobody its place while that one sends', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    const mallory = stranger();
+    linkStranger(alice, 'mallory', mallory.feature);
+    await send(alice, made('a.bin', CHUNKS));
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(first, alice, bob);
+    const [offer] = mallory.heard;
+    if (offer?.kind !== 'offer') throw new Error('not offered');
+    const toBob = stranger();
+    const on = linkStranger(bob, 'mallory', toBob.feature);
+    const proof = await seekProof(offer.root, 'mallory', 'bob');
+    say(on, 'mallory', { kind: 'seek', handle: 1, id: offer.id, proof });
+    await rest();
+    expect(toBob.heard).toEqual([]);
+    links.push(first);
+    await until('done', all(bob, 'done'));
+    expect(only(bob).peerKey).toBe('alice');
+    expect(first.refusals('bob')).toBe(0);
+    // What Mallory asked is answered when there is nothing to go on with.
+    await until('answered', () => toBob.heard.length > 0);
+    expect(toBob.heard).toMatchObject([{ kind: 'done' }]);
+  });
+});
+
+describe('what peers say', () => {
+  it('twice has an effect once: offers', async () => {
+    const bob = person('bob');
+    const mallory = stranger();
+    const on = linkStranger(bob, 'mallory', mallory.feature);
+    for (const handle of [1, 2]) say(on, 'mallory', { kind: 'offer', handle, ...offerOf() });
+    bob.face.accept((await offered(bob)).id, 'private');
+    await until('accepted', () => mallory.heard.length > 0);
+    await rest();
+    expect(mallory.heard).toEqual([{ kind: 'accept', handle: 2, root: null }]);
+    // What was on its way under the first handle is no misdeed.
+    for (let times = 0; times < 40; times += 1) say(on, 'mallory', { kind: 'sending', handle: 1, on: true });
+    expect(on.refusals('bob')).toBe(0);
+  });
+
+  it('twice has an effect once: answers', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const on = link(alice, bob);
+    await send(alice, made('a.bin', CHUNKS));
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(on, alice, bob);
+    for (let times = 0; times < 3; times += 1) say(on, 'bob', { kind: 'accept', handle: 1, root: null });
+    links.push(on);
+    await until('done', () => is(alice, 'done')() && is(bob, 'done')());
+    expect(on.refusals('alice')).toBe(0);
+  });
+
+  it('as one under the id of another is an offer of their own', async () => {
+    const bob = person('bob');
+    const mallory = stranger();
+    const on = linkStranger(bob, 'mallory', mallory.feature);
+    say(on, 'mallory', { kind: 'offer', handle: 1, ...offerOf() });
+    await offered(bob);
+    const alice = stranger();
+    const other = linkStranger(bob, 'alice', alice.feature);
+    say(other, 'alice', { kind: 'offer', handle: 1, ...offerOf() });
+    await until('two offers', all(bob, 'offered', 2));
+    expect(alice.heard).toEqual([]);
+  });
+
+  it('in earnest and in great number ends no link: sixty files are offered', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const on = link(alice, bob);
+    const files = Array.from({ length: 60 }, (_, index) => ({
+      file: new File(['x'], `${index}`),
+      path: `${index}`,
+    }));
+    for (let at = 0; at < 60; at += 10) await alice.face.send(files.slice(at, at + 10), null);
+    await until('answered', () => list(alice).filter(({ state }) => state === 'ended').length === 28);
+    expect(on.refusals('bob')).toBe(0);
+    expect(new Set(list(alice).map(({ reason }) => reason))).toEqual(new Set([null, 'too-many']));
+    await until('offered', all(bob, 'offered', 32));
+  });
+});
+
+describe('one link', () => {
+  function stage() {
+    const channel = Object.assign(new EventTarget(), {
+      readyState: 'open',
+      bufferedAmount: 0,
+      bufferedAmountLowThreshold: 0,
+      send: () => {},
+    });
+    const controller = new AbortController();
+    let refusals = 0;
+    const { session, take } = createSession({
+      port: {
+        key: 'mallory',
+        signal: controller.signal,
+        channels: { files: channel } as unknown as LinkPort['channels'],
+        maxMessageBytes: () => 64 * 1024,
+        receive: () => {},
+        sendControl: () => false,
+        refuse: () => {
+          refusals += 1;
+        },
+      },
+      begins: () => {},
+      refused: () => {},
+    });
+    const hear = (frame: FileFrame, times = 1) => {
+      for (let time = 0; time < times; time += 1) take(encodeFile(frame).buffer);
+    };
+    return { channel, session, hear, refusals: () => refusals };
+  }
+
+  it('is closed to a peer who reads nothing and asks for ever more', () => {
+    const { channel, session, refusals } = stage();
+    channel.bufferedAmount = 2 ** 24;
+    // From the first one on that fills it.
+    session.post({ kind: 'stop', handle: 1, reason: 'unknown' });
+    for (let times = 0; times < 1_000; times += 1)
+      session.post({ kind: 'stop', handle: 1, reason: 'unknown' });
+    expect(refusals()).toBe(0);
+    for (let times = 0; times < 100; times += 1) session.post({ kind: 'stop', handle: 1, reason: 'unknown' });
+    expect(refusals()).toBe(1);
+  });
+
+  it('is closed to a peer who goes on for ever about what is over', () => {
+    const { session, hear, refusals } = stage();
+    const handle = session.number(() => true);
+    session.forgetOwn(handle);
+    hear({ kind: 'stored', handle, count: 1 }, 1_000);
+    expect(refusals()).toBe(0);
+    hear({ kind: 'stored', handle, count: 1 }, 1_000);
+    expect(refusals()).toBe(1);
+  });
+
+  it('overlooks what was on its way for a handle that ended here: a window of chunks, and what belongs to them', () => {
+    const { session, hear, refusals } = stage();
+    session.listen(9, () => true);
+    session.forget(9);
+    const chunk = { kind: 'chunk', handle: 9, chunk: 0, bytes: new Uint8Array(1) } as const;
+    hear(chunk, WINDOW);
+    hear({ kind: 'withdraw', handle: 9, reason: 'person' }, 100);
+    expect(refusals()).toBe(0);
+    hear(chunk, 100);
+    expect(refusals()).toBe(1);
+  });
+});
+
+it('memory is received into where there is nothing else, up to one cap for all files', async () => {
+  const bob = person('bob');
+  const mallory = stranger();
+  const on = linkStranger(bob, 'mallory', mallory.feature);
+  const MIB = 1024 ** 2;
+  for (const [handle, size] of [300, 200, 100].entries()) {
+    const id = new Uint8Array(16).fill(handle);
+    say(on, 'mallory', { kind: 'offer', handle, ...offerOf({ id, sizeBytes: size * MIB }) });
+  }
+  await until('offered', all(bob, 'offered', 3));
+  const [over, first, second] = list(bob).map(({ id }) => id) as [string, string, string];
+  const problemOf = (id: string) => list(bob).find((one) => one.id === id)?.problem;
+  const stateOf = (id: string) => list(bob).find((one) => one.id === id)?.state;
+  bob.face.accept(over, 'private');
+  await until('refused', () => problemOf(over) === 'no-memory');
+  bob.face.accept(first, 'private');
+  await until('accepted', () => stateOf(first) === 'going');
+  bob.face.accept(second, 'private');
+  await until('refused', () => problemOf(second) === 'no-memory');
+  bob.face.cancel(first);
+  bob.face.accept(second, 'private');
+  await until('accepted', () => mallory.heard.filter(({ kind }) => kind === 'accept').length === 2);
+  expect(stateOf(over)).toBe('offered');
+});
+
+it('what sends files is fetched again after it could not be', async () => {
+  const alice = person('alice');
+  vi.doMock('../../app/call/files/engine.ts', () => Promise.reject(new TypeError('Failed to fetch')));
+  expect(await send(alice, made('a.bin', 1))).toBe(false);
+  vi.doUnmock('../../app/call/files/engine.ts');
+  expect(await send(alice, made('a.bin', 1))).toBe(true);
+});
