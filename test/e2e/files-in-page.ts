@@ -9,6 +9,8 @@ import type { Person } from './harness.ts';
 declare global {
   interface Window {
     parleyDrop?: () => void;
+    /** Chunks that this page has taken so far, where a test counts them. */
+    parleyTaken?: number;
   }
 }
 

@@ -5,6 +5,12 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
+declare global {
+  interface Window {
+    parleyTestSaid?: string[];
+  }
+}
+
 /** What a busy machine may need. */
 const PATIENTLY = { timeout: 20_000 };
 
@@ -52,13 +58,13 @@ async function seesHands(person: Person, places: Readonly<Record<string, number>
 async function collectNotices(person: Person): Promise<() => Promise<string[]>> {
   await notices(person).evaluate((region) => {
     const said: string[] = [];
-    Object.assign(window, { parleyTestSaid: said });
+    window.parleyTestSaid = said;
     new MutationObserver((records) => {
       for (const { addedNodes } of records)
         for (const node of addedNodes) if (node.textContent) said.push(node.textContent.trim());
     }).observe(region, { childList: true });
   });
-  return () => person.page.evaluate(() => (window as unknown as { parleyTestSaid: string[] }).parleyTestSaid);
+  return () => person.page.evaluate(() => window.parleyTestSaid ?? []);
 }
 
 it('four people see one queue in one order, so does who joins later, and a hand goes with its owner', async () => {
