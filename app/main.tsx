@@ -8,13 +8,14 @@ import { createInvitation, formatInvitation, parseInvitation } from './crypto/li
 import { createApp } from './state/app-model.ts';
 import { createPageAddress } from './state/page-address.ts';
 import { App } from './ui/app.tsx';
+import { NAME_WORDS } from './ui/words.ts';
 
 const root = document.getElementById('app');
 if (!root) throw new Error('index.html has no #app');
 
 render(() => {
   const model = createApp({
-    prepareCall,
+    prepareCall: (secret, password) => prepareCall(secret, password, NAME_WORDS),
     createLocalMedia,
     parseInvitation,
     createInvitation,

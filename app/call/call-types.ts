@@ -8,6 +8,7 @@ import type { Reactions } from './channels/reactions.ts';
 import type { Files } from './files/files-types.ts';
 import type { LocalMedia } from './media/media-types.ts';
 import type { ScreenShare } from './media/screen-types.ts';
+import type { NameWords } from './names.ts';
 import type { Observable } from './observable.ts';
 import type { CallSnapshot, LinkReport } from './snapshot.ts';
 
@@ -16,6 +17,7 @@ export interface CallOptions {
   readonly secret: Uint8Array<ArrayBuffer>;
   /** Room password, '' for none. */
   readonly password: string;
+  readonly words: NameWords;
   readonly name: string;
   /** Only relay candidates are gathered and used. */
   readonly relayOnly: boolean;
@@ -46,6 +48,6 @@ export interface Call extends Observable<CallSnapshot> {
  * pressing Join costs no more than the network. Contacts nobody.
  */
 export interface PreparedCall {
-  join(options: Omit<CallOptions, 'secret' | 'password'>): Call;
+  join(options: Omit<CallOptions, 'secret' | 'password' | 'words'>): Call;
   discard(): void;
 }

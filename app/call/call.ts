@@ -69,7 +69,7 @@ export function createCall(
   const hands = createRaisedHands(() => ownKey);
   const files = createFiles(scope, () => ownKey);
   const reactions = createReactions();
-  const chat = createChat({ scope, nameOf: (key) => mesh?.member(key)?.snapshot().name ?? '' });
+  const chat = createChat({ scope, nameOf: (key) => mesh?.nameOf(key) ?? '' });
   const pointers = createPointers(() => ownKey);
   scope.onClose(() => pointers.close());
   const features: readonly CallFeature[] = [
@@ -161,6 +161,7 @@ export function createCall(
       ownFingerprint: fingerprint,
       ownHelloBytes,
       relayOnly: options.relayOnly,
+      words: options.words,
       tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
       sendSignal: (to, data) => void room.send(to, data),

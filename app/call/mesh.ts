@@ -16,6 +16,7 @@ import type { CallFeature } from './channels/link-port.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { hasRelay, usableIceServers } from './ice-servers.ts';
 import { createMember, type LinkedPeer, type Member, type MemberContext } from './member.ts';
+import { type NameWords, nameApart } from './names.ts';
 import type { LocalTracks } from './peer-link.ts';
 import type { Scope } from './scope.ts';
 import type { SignalingEvent } from './signaling.ts';
@@ -30,6 +31,7 @@ export interface MeshOptions {
   /** The plain bytes of the own hello: they salt every pair's keys. */
   readonly ownHelloBytes: Uint8Array<ArrayBuffer>;
   readonly relayOnly: boolean;
+  readonly words: NameWords;
   readonly tracks: LocalTracks;
   readonly canSignal: () => boolean;
   readonly sendSignal: (to: string, data: string) => void;
@@ -43,7 +45,10 @@ export interface Mesh {
   /** Takes the room's events in order. What comes faster than it can be handled is dropped. */
   handle(event: SignalingEvent): void;
   setTracks(tracks: LocalTracks): void;
+  /** Whoever is here, under names that tell them apart. */
   peers(): readonly LinkedPeer[];
+  /** The name under which somebody is here; '' for an unknown key. */
+  nameOf(key: string): string;
   /** Whether a welcome was taken in, and with it who was there before. */
   isWelcomed(): boolean;
   /** Whether the room offers a relay; null until it said so. */
@@ -72,6 +77,7 @@ export function createMesh(options: MeshOptions): Mesh {
   const members = new Map<string, Member>();
   const strangers = new Set<string>();
   let ownId = '';
+  let names: ReadonlyMap<string, string> = new Map();
   let tracks = options.tracks;
   let iceServers: RTCIceServer[] = [];
   let chain: Promise<void> = Promise.resolve();
@@ -97,6 +103,12 @@ export function createMesh(options: MeshOptions): Mesh {
     },
     changed: options.changed,
   };
+
+  function peers(): readonly LinkedPeer[] {
+    const present = [...members.values()].filter((member) => member.isPresent()).map((one) => one.snapshot());
+    names = nameApart(names, present, options.words);
+    return present.map((peer) => ({ ...peer, name: names.get(peer.key) ?? '' }));
+  }
 
   function withId(id: string): Member | undefined {
     for (const member of members.values()) if (member.ids().includes(id)) return member;
@@ -204,8 +216,8 @@ export function createMesh(options: MeshOptions): Mesh {
       tracks = next;
       for (const member of members.values()) member.tracksChanged();
     },
-    peers: () =>
-      [...members.values()].filter((member) => member.isPresent()).map((member) => member.snapshot()),
+    peers,
+    nameOf: (key) => peers().find((peer) => peer.key === key)?.name ?? '',
     isWelcomed: () => welcomed,
     hasRelay: () => (welcomed ? hasRelay(iceServers) : null),
     isSettling: () => [...members.values()].some((member) => member.isSettling()),

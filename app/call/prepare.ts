@@ -8,6 +8,7 @@ import { type CallMaterial, createCall } from './call.ts';
 import type { PreparedCall } from './call-types.ts';
 import { createConnectionPool } from './connection-pool.ts';
 import { parseFingerprint } from './description.ts';
+import type { NameWords } from './names.ts';
 
 async function prepareMaterial(secret: Uint8Array<ArrayBuffer>, password: string): Promise<CallMaterial> {
   const [keys, identity, certificate] = await Promise.all([
@@ -40,7 +41,11 @@ async function fingerprintFromOffer(certificate: RTCCertificate): Promise<string
 }
 
 /** Starts the preparation at once. `password` is '' for none. */
-export function prepareCall(secret: Uint8Array<ArrayBuffer>, password: string): PreparedCall {
+export function prepareCall(
+  secret: Uint8Array<ArrayBuffer>,
+  password: string,
+  words: NameWords,
+): PreparedCall {
   let material: CallMaterial | Promise<CallMaterial> = prepareMaterial(secret, password);
   material.then(
     (made) => {
@@ -50,7 +55,7 @@ export function prepareCall(secret: Uint8Array<ArrayBuffer>, password: string): 
     () => undefined,
   );
   return {
-    join: (options) => createCall(material, options),
+    join: (options) => createCall(material, { ...options, words }),
     discard() {
       Promise.resolve(material).then(
         ({ connections }) => connections.close(),

@@ -25,6 +25,8 @@ export interface ChatModel {
   setRecipient(person: ChatPerson | null): void;
   /** Sends the draft, and clears it when it was taken. */
   send(): ChatOutcome;
+  /** As the engine's: to those who are here and did not get it. */
+  sendAgain(id: string): ChatOutcome;
   /** `listener` is called with every message that comes while the log is not read. */
   onUnread(listener: (message: ChatMessage) => void): void;
 }
@@ -69,6 +71,7 @@ export function createChatModel(chat: Chat): ChatModel {
       if (outcome === 'taken') setDraft('');
       return outcome;
     },
+    sendAgain: (id) => chat.sendAgain(id),
     onUnread(listener) {
       listeners.add(listener);
       onCleanup(() => listeners.delete(listener));

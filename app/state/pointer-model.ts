@@ -2,16 +2,14 @@
  * Pointing at shared screens: whether this person does, and who lets them. Positions never pass through here reactively: they
  * go from the engine to what draws them, sixty times a second.
  */
-import { type Accessor, createEffect, createSignal, on, onCleanup } from 'solid-js';
+import { type Accessor, createEffect, createMemo, createSignal, on, onCleanup } from 'solid-js';
 import type { Call } from '../call/call-types.ts';
 import type { Pointers } from '../call/channels/pointers.ts';
 import type { CallStore } from './call-model.ts';
+import { coloursOf } from './pointer-colours.ts';
 import type { ScreenModel } from './screen-model.ts';
 
 export type { PointerMove } from '../call/channels/pointers.ts';
-
-/** How many colours there are for people. */
-export const POINTER_COLOURS = 8;
 
 export interface PointerModel extends Pick<Pointers, 'point' | 'hide' | 'watch'> {
   /** Whether this person's mouse, finger and arrow keys point. */
@@ -23,7 +21,7 @@ export interface PointerModel extends Pick<Pointers, 'point' | 'hide' | 'watch'>
   setAllowed(allowed: boolean): void;
   /** Whether the person of this member key lets nobody point at their screen; for null, this person. */
   isClosed(sharer: string | null): boolean;
-  /** 0 to POINTER_COLOURS - 1: of a member key, the same for everybody; of null, this person's. */
+  /** As `coloursOf` the people of the call; of a member key, or of null for this person. */
   colourOf(key: string | null): number;
   /** Hostile text, and '' for this person and for who is unknown. Not reactive. */
   nameOf(key: string | null): string;
@@ -38,6 +36,7 @@ export function createPointerModel(
   const { pointers } = call;
   const [policy, setPolicy] = createSignal(pointers.snapshot());
   const [pointing, setPointing] = createSignal(false);
+  const colours = createMemo(() => coloursOf([...view.peers.map(({ key }) => key), pointers.ownKey()]));
   const isShared = () =>
     screen.state() === 'sharing' || view.peers.some((peer) => peer.confirmed && peer.screen !== null);
 
@@ -77,13 +76,7 @@ export function createPointerModel(
     allowed: () => policy().allowed,
     setAllowed: pointers.setAllowed,
     isClosed: (sharer) => (sharer === null ? !policy().allowed : policy().closed.has(sharer)),
-    colourOf(key) {
-      // Any characters of the key do: it is a hash.
-      let sum = 0;
-      for (const character of (key ?? pointers.ownKey()).slice(0, 8))
-        sum = sum * 31 + character.charCodeAt(0);
-      return sum % POINTER_COLOURS;
-    },
+    colourOf: (key) => colours().get(key ?? pointers.ownKey()) ?? 0,
     nameOf: (key) => call.snapshot().peers.find((peer) => peer.key === key)?.name ?? '',
   };
 }

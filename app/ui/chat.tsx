@@ -17,14 +17,7 @@ import {
   Show,
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
-import type {
-  ChatDelivery,
-  ChatEntry,
-  ChatMessage,
-  ChatModel,
-  ChatOutcome,
-  ChatPerson,
-} from '../state/chat-model.ts';
+import type { ChatDelivery, ChatEntry, ChatMessage, ChatOutcome, ChatPerson } from '../state/chat-model.ts';
 import { AttachFiles, offerFiles } from './attach-files.tsx';
 import { type Chosen, readInput } from './dropped-files.ts';
 import { FileShelf } from './file-shelf.tsx';
@@ -48,7 +41,7 @@ export default function Chat(props: { model: Model }) {
   });
   return (
     <div class="chat">
-      <Log chat={props.model.chat} />
+      <Log model={props.model} />
       <FileShelf model={props.model.files} />
       <Composer model={props.model} ref={(element) => (field = element)} />
     </div>
@@ -60,7 +53,8 @@ const NOTE = { came: 'joined, and sees messages from here on', left: 'left', bac
 /** How far from its end a log may be and still follow what comes. */
 const FOLLOW_PX = 48;
 
-function Log(props: { chat: ChatModel }) {
+function Log(props: { model: Model }) {
+  const chat = () => props.model.chat;
   const [unseen, setUnseen] = createSignal(false);
   let log: HTMLDivElement | undefined;
   let follows = true;
@@ -74,7 +68,7 @@ function Log(props: { chat: ChatModel }) {
   };
   createEffect(
     on(
-      () => props.chat.entries().at(-1),
+      () => chat().entries().at(-1),
       (last) => {
         if (follows || (last?.kind === 'message' && last.from === null)) toEnd();
         else setUnseen(true);
@@ -94,13 +88,14 @@ function Log(props: { chat: ChatModel }) {
           Messages go straight from browser to browser and are kept only in this page: they are gone when you
           leave. You see what is written from the moment you joined, and so does everyone else.
         </p>
-        <For each={props.chat.entries()}>
+        <For each={chat().entries()}>
           {(entry, index) =>
             entry.kind === 'message' ? (
               <Message
                 message={entry}
-                goesOn={goesOn(props.chat.entries()[index() - 1], entry)}
-                deliveries={props.chat.deliveries(entry.id)}
+                goesOn={goesOn(chat().entries()[index() - 1], entry)}
+                deliveries={chat().deliveries(entry.id)}
+                model={props.model}
               />
             ) : (
               <p class="chat-note">
@@ -131,7 +126,12 @@ function goesOn(before: ChatEntry | undefined, { from, privateWith, atMs }: Chat
   );
 }
 
-function Message(props: { message: ChatMessage; goesOn: boolean; deliveries: readonly ChatDelivery[] }) {
+function Message(props: {
+  message: ChatMessage;
+  goesOn: boolean;
+  deliveries: readonly ChatDelivery[];
+  model: Model;
+}) {
   const { from, privateWith, text, atMs, writtenAtMs } = props.message;
   const arrived = () => props.deliveries.every(({ state }) => state === 'delivered');
   return (
@@ -183,6 +183,7 @@ function Message(props: { message: ChatMessage; goesOn: boolean; deliveries: rea
       <Show when={from === null && !arrived()}>
         <Missing of={props.deliveries} />
       </Show>
+      <Again {...props} />
     </div>
   );
 }
@@ -211,6 +212,30 @@ function Missing(props: { of: readonly ChatDelivery[] }) {
       <Whom of={those('waiting')} before="Waiting to reach" />
       <Whom of={those('failed')} before="Not delivered to" />
     </p>
+  );
+}
+
+/** For what somebody did not get: one press sends it to them, or makes it a draft where they have left. */
+function Again(props: { message: ChatMessage; deliveries: readonly ChatDelivery[]; model: Model }) {
+  const chat = () => props.model.chat;
+  const missed = () => props.deliveries.filter(({ state }) => state === 'failed');
+  const here = () =>
+    missed().some(({ to }) =>
+      chat()
+        .people()
+        .some(({ key }) => key === to.key),
+    );
+  const again = () => {
+    if (!here()) chat().setDraft([chat().draft(), props.message.text].filter(Boolean).join('\n'));
+    else if (chat().sendAgain(props.message.id) === 'too-fast')
+      props.model.notices.post({ kind: 'own-too-fast', name: '', about: 'too fast' });
+  };
+  return (
+    <Show when={missed().length > 0}>
+      <button type="button" class="quiet message-again" onClick={again}>
+        {here() ? 'Send again' : 'Write again'}
+      </button>
+    </Show>
   );
 }
 

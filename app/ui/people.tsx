@@ -1,39 +1,73 @@
-/** Who is here, and how each of them is reached. */
-import { For, Show } from 'solid-js';
+/** Who is here, what of them is off or shown, and how each of them is reached. */
+import { For, type JSX, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import { HandMark } from './gestures.tsx';
-import { nameOr, peerStateWords } from './words.ts';
+import { nameOr, presenceWords, reachWords } from './words.ts';
 
 export function People(props: { model: CallModel }) {
-  const media = () => props.model.media;
+  const isOn = (kind: 'microphone' | 'camera') => props.model.media.source(kind).status === 'on';
+  const peers = () => props.model.view.peers;
+  const any = (route: 'direct' | 'relayed') =>
+    peers().some((peer) => peer.state === 'connected' && peer.route === route);
   return (
-    <ul class="people">
-      <li>
-        <bdi>{nameOr(props.model.name)}</bdi>
-        <span class="hint">
-          <HandMark place={props.model.gestures.place(null)} />
-          you{media().source('microphone').status === 'on' ? '' : ', muted'}
-        </span>
-      </li>
-      <For each={props.model.view.peers}>
-        {(peer) => (
-          <li>
-            <bdi>{nameOr(peer.name)}</bdi>
-            <span class="hint">
-              <HandMark place={props.model.gestures.place(peer.key)} />
-              {peerStateWords(peer.state)}
-              {peer.confirmed && !peer.microphone ? ', muted' : ''}
-              {peer.screen ? ', sharing a screen' : ''}
-              {peer.state === 'connected' && peer.route !== 'unknown' ? `, ${peer.route}` : ''}
-            </span>
-            <Show when={peer.state === 'unreachable'}>
-              <button type="button" class="quiet" onClick={() => props.model.retry()}>
-                Try again
-              </button>
-            </Show>
-          </li>
+    <div class="people">
+      <ul>
+        <Person name={nameOr(props.model.name)} place={props.model.gestures.place(null)}>
+          {presenceWords('This is you', {
+            microphone: isOn('microphone'),
+            camera: isOn('camera'),
+            screen: props.model.screen.state() === 'sharing',
+          })}
+        </Person>
+        <For each={peers()}>
+          {(peer) => (
+            <Person
+              name={nameOr(peer.name)}
+              place={props.model.gestures.place(peer.key)}
+              onRetry={peer.state === 'unreachable' ? () => props.model.retry() : null}
+            >
+              {presenceWords(reachWords(peer.state, peer.route), {
+                // What was never heard of is not said to be off.
+                microphone: peer.microphone || !peer.confirmed,
+                camera: peer.camera || !peer.confirmed,
+                screen: peer.screen !== null,
+              })}
+            </Person>
+          )}
+        </For>
+      </ul>
+      <Show when={any('direct')}>
+        <p class="hint">Directly: sound and picture go from browser to browser, and nowhere else.</p>
+      </Show>
+      <Show when={any('relayed')}>
+        <p class="hint">
+          Through the relay: your networks allow no direct path, so the operator’s relay passes sound and
+          picture on, sealed. It can neither see nor hear you.
+        </p>
+      </Show>
+    </div>
+  );
+}
+
+function Person(props: {
+  name: string;
+  /** Of their raised hand; 0 while it is down. */
+  place: number;
+  onRetry?: (() => void) | null;
+  children: JSX.Element;
+}) {
+  return (
+    <li>
+      <bdi>{props.name}</bdi>
+      <HandMark place={props.place} />
+      <p class="hint">{props.children}</p>
+      <Show when={props.onRetry}>
+        {(retry) => (
+          <button type="button" class="quiet" onClick={() => retry()()}>
+            Try again
+          </button>
         )}
-      </For>
-    </ul>
+      </Show>
+    </li>
   );
 }

@@ -18,7 +18,7 @@ export interface PointerLayer {
 export interface PointerLook {
   /** Rendered as text. */
   name(from: string | null): string;
-  /** A CSS colour. */
+  /** A CSS colour; another one when people came or went. */
   colour(from: string | null): string;
 }
 
@@ -55,6 +55,7 @@ interface Arrow {
   readonly lines: Line[];
   /** null while it is gone: its lines outlive it. */
   at: PointerMove | null;
+  colour: string;
 }
 
 /** `root` is filled by the layer and emptied by `close`; `box` is the place of the whole picture in it. */
@@ -75,9 +76,8 @@ export function createPointerLayer(root: HTMLElement, box: () => Box, look: Poin
     if (known) return known;
     if (arrows.size >= MAX_ARROWS) return null;
     const element = drawArrow(page, look.name(from));
-    element.style.setProperty('--pointer', look.colour(from));
     root.append(element);
-    const arrow: Arrow = { element, lines: [], at: null };
+    const arrow: Arrow = { element, lines: [], at: null, colour: '' };
     arrows.set(from, arrow);
     return arrow;
   }
@@ -105,6 +105,9 @@ export function createPointerLayer(root: HTMLElement, box: () => Box, look: Poin
     for (const [from, arrow] of arrows) {
       const { element, at } = arrow;
       element.hidden = at === null;
+      const colour = look.colour(from);
+      if (colour !== arrow.colour) element.style.setProperty('--pointer', colour);
+      arrow.colour = colour;
       if (at) {
         const { x, y } = fromContent(at, place);
         element.style.transform = `translate(${x}px, ${y}px)`;
@@ -145,6 +148,7 @@ export function createPointerLayer(root: HTMLElement, box: () => Box, look: Poin
     context.lineCap = 'round';
     context.lineJoin = 'round';
     for (const { element, lines } of drawn) {
+      // What the variable stands for.
       const colour = view.getComputedStyle(element).getPropertyValue('--pointer');
       for (const { points } of lines) {
         const age = now - (points.at(-1)?.atMs ?? 0);

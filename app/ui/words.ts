@@ -2,7 +2,7 @@
  * Every sentence keyed by a code of the engine. Owns the words, and nothing else.
  */
 import type { LinkProblem } from '../state/app-model.ts';
-import type { EndCode, PeerState } from '../state/call-model.ts';
+import type { EndCode, PeerState, Route } from '../state/call-model.ts';
 import type { SourceKind, SourceStatus } from '../state/media-model.ts';
 import type { CallEvent } from '../state/notices.ts';
 import type { ScreenProblem, ScreenSurface, SharingView } from '../state/screen-model.ts';
@@ -217,22 +217,37 @@ export function eventWords({ kind, detail = 0 }: CallEvent): string {
   }
 }
 
-export function peerStateWords(state: PeerState): string {
+/** How somebody is reached. */
+export function reachWords(state: PeerState, route: Route): string {
   switch (state) {
     case 'connecting':
-      return 'connecting';
+      return 'Connecting to them';
     case 'connected':
-      return 'here';
+      return { direct: 'Connected directly', relayed: 'Connected through the relay', unknown: 'Connected' }[
+        route
+      ];
     case 'reconnecting':
-      return 'reconnecting';
+      return 'Connection lost, trying again';
     case 'refused':
-      return 'cut off: sent what no honest page sends';
+      return 'Cut off: their page sent what no honest one sends';
     case 'unreachable':
-      return 'cannot be reached';
+      return 'Cannot be reached';
   }
 }
 
-/** A hello may carry an empty name. */
+/** One line about somebody: `first`, and what of theirs is off or shown. */
+export function presenceWords(
+  first: string,
+  { microphone, camera, screen }: Record<'microphone' | 'camera' | 'screen', boolean>,
+): string {
+  const more = [!microphone && 'microphone off', !camera && 'camera off', screen && 'sharing a screen'];
+  return [first, ...more.filter(Boolean)].join(', ');
+}
+
+/** What of the screens' words the engine must know, so that nobody is called what means somebody else. */
+export const NAME_WORDS = { nameless: 'Guest', self: ['You', 'You, muted'] } as const;
+
+/** This person's own name may be empty, and so is that of who is unknown. */
 export function nameOr(name: string): string {
-  return name.trim() || 'Guest';
+  return name.trim() || NAME_WORDS.nameless;
 }

@@ -1,5 +1,5 @@
 /** The chat over links that the test makes, cuts and delivers. */
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ChatEntry, createChat } from '../../app/call/channels/chat.ts';
 import { Scope } from '../../app/call/scope.ts';
 import { encodeChat } from '../../app/wire/chat.ts';
@@ -11,6 +11,7 @@ let clockMs = 0;
 beforeEach(() => {
   clockMs = 1_790_000_000_000;
 });
+afterEach(() => void vi.useRealTimers());
 
 const person = (name: string): Person => [
   name,
@@ -176,6 +177,49 @@ describe('a link that breaks', () => {
     expect(states(alice).slice(50)).toEqual(Array(10).fill('bob failed, carol delivered'));
     linkFeatures(alice, bob).flush();
     expect(texts(bob)).toEqual(Array.from({ length: 50 }, (_, n) => `alice! ${n}`));
+  });
+
+  it('and comes back later than anybody would wait is sent what had failed, in order', () => {
+    const { alice, bob, links } = everyone();
+    links[0]?.cut();
+    vi.useFakeTimers();
+    alice[1].send('one', null);
+    alice[1].send('two, between us', 'bob');
+    alice[1].present(new Set(['carol']));
+    vi.advanceTimersByTime(20_000);
+    vi.useRealTimers();
+    expect(states(alice)).toEqual(['bob failed, carol waiting', 'bob failed']);
+    const link = linkFeatures(alice, bob);
+    expect(states(alice)).toEqual(['bob waiting, carol waiting', 'bob waiting']);
+    link.flush();
+    expect(texts(bob)).toEqual(['alice! one', 'alice! privately two, between us']);
+    expect(states(alice)).toEqual(['bob delivered, carol waiting', 'bob delivered']);
+  });
+
+  it('leaves what was too much for it to be sent again by a press, once and to those alone who lack it', () => {
+    const { alice, bob, carol, links } = everyone();
+    links[0]?.cut();
+    vi.useFakeTimers();
+    for (let n = 0; n < 51; n += 1) {
+      alice[1].send(`${n}`, null);
+      links[1]?.flush();
+      vi.advanceTimersByTime(500);
+    }
+    const id = [...alice[1].snapshot().deliveries.keys()].at(-1) ?? '';
+    const last = () => states(alice).at(-1);
+    expect(last()).toBe('bob failed, carol delivered');
+    // There still is no room.
+    expect(alice[1].sendAgain(id)).toBe('too-fast');
+    const link = linkFeatures(alice, bob);
+    link.flush();
+    expect(last()).toBe('bob failed, carol delivered');
+    expect(alice[1].sendAgain(id)).toBe('taken');
+    link.flush();
+    links[1]?.flush();
+    expect(last()).toBe('bob delivered, carol delivered');
+    expect(texts(bob).at(-1)).toBe('alice! 50');
+    expect(texts(carol)).toHaveLength(51);
+    expect([alice[1].sendAgain(id), alice[1].sendAgain('no such message')]).toEqual(['nobody', 'nobody']);
   });
 
   it('and comes again many times never makes an honest peer look hostile', () => {

@@ -3,8 +3,9 @@
  * written to them and not acknowledged yet; knows no peer connection, no words and no elements.
  *
  * A message is `waiting` while there is no link to carry it, `sent` once a channel took it, `delivered` when the person's page
- * said so, and `failed` when they left first and did not come back. A new link is sent everything that was not acknowledged, in order; the
- * receiver knows messages by their ids and shows each once. Who joins later is sent nothing of what was said before.
+ * said so, and `failed` when they left first and did not come back, or too much waited for them. A new link is sent everything
+ * that was not acknowledged, in order, also what had failed meanwhile; the receiver knows messages by their ids and shows each
+ * once. Who joins later is sent nothing of what was said before.
  */
 
 import {
@@ -76,6 +77,8 @@ export type ChatOutcome = 'taken' | 'empty' | 'too-long' | 'nobody' | 'too-fast'
 export interface Chat extends Observable<ChatSnapshot> {
   /** `to` is a person's key, or null for everyone here now. Only a message that was `taken` is in the log. */
   send(text: string, to: string | null): ChatOutcome;
+  /** Sends an own message to those who are here and did not get it. */
+  sendAgain(id: string): ChatOutcome;
 }
 
 const MAX_ENTRIES = 500;
@@ -183,6 +186,21 @@ export function createChat({
     if (outcome === 'sent' && correspondent.flow === flow && unacknowledged.has(id)) mark(key, [id], 'sent');
   }
 
+  /** Puts what of the log failed to reach somebody back among what is sent to them, as far as that has room; or only message `id`. */
+  function takeBack({ key, unacknowledged }: Correspondent, id?: string): readonly string[] {
+    const { entries, deliveries } = subject.snapshot();
+    const taken: string[] = [];
+    for (const entry of entries) {
+      if (entry.kind !== 'message' || (id ?? entry.id) !== entry.id) continue;
+      const failed = deliveries.get(entry.id)?.some(({ to, state }) => to.key === key && state === 'failed');
+      if (!failed || unacknowledged.size >= MAX_UNACKNOWLEDGED) continue;
+      unacknowledged.set(entry.id, encodeChat({ ...entry, isPrivate: entry.privateWith !== null }));
+      taken.push(entry.id);
+    }
+    if (taken.length > 0) mark(key, taken, 'waiting');
+    return taken;
+  }
+
   function receive(from: Correspondent, frame: Extract<ChatFrame, { kind: 'message' }>): void {
     const { seen } = from;
     if (seen.has(frame.id)) return;
@@ -248,6 +266,7 @@ export function createChat({
       correspondent.here = true;
       clearTimeout(correspondent.returning);
       if (!wasHere) note(isNew ? 'came' : 'back', correspondent);
+      takeBack(correspondent);
 
       const patience = createTokenBucket(RECEIVE_BURST, WRITE_INTERVAL_MS);
       port.receive('chat', (bytes) => {
@@ -316,6 +335,20 @@ export function createChat({
       );
       for (const recipient of recipients) void transmit(recipient, id);
       return 'taken';
+    },
+
+    sendAgain(id) {
+      const failed =
+        subject
+          .snapshot()
+          .deliveries.get(id)
+          ?.filter(({ state }) => state === 'failed') ?? [];
+      const recipients = present().filter(({ key }) => failed.some(({ to }) => to.key === key));
+      if (recipients.length === 0) return 'nobody';
+      if (!writing.take()) return 'too-fast';
+      const sent = recipients.filter((recipient) => takeBack(recipient, id).length > 0);
+      for (const recipient of sent) void transmit(recipient, id);
+      return sent.length > 0 ? 'taken' : 'too-fast';
     },
   };
 }
