@@ -24,7 +24,7 @@ export default defineConfig({
     rolldownOptions: {
       output: {
         // What the first script shares with parts fetched later would be a file for each way of sharing, and a request each.
-        codeSplitting: { groups: [{ name: 'shared', test: /node_modules|app\/ui\/words/ }] },
+        codeSplitting: { groups: [{ name: 'shared', test: /node_modules\/(?!uqr)|app\/ui\/words/ }] },
       },
     },
   },

@@ -18,10 +18,9 @@ import { DropZone } from './drop-zone.tsx';
 import { Ended } from './ended.tsx';
 import { createFileNotices, FileShelf } from './file-shelf.tsx';
 import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
-import { Late } from './late.tsx';
+import { Late, loadLater } from './late.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
-import { People } from './people.tsx';
 import { PointerSlot, PointerToggle } from './pointer-tools.tsx';
 import { ScreenToggle } from './screen-strip.tsx';
 import { ShareLink } from './share.tsx';
@@ -37,9 +36,8 @@ export function CallScreen(props: { app: AppModel; model: CallModel }) {
   );
 }
 
-const loadChat = () => import('./chat.tsx');
 /** The server may be away by the time somebody opens the chat; nothing of a join waits for this. */
-const LOAD_CHAT_AFTER_MS = 4_000;
+const LOAD_LATER_AFTER_MS = 4_000;
 const PREVIEW_CHARACTERS = 80;
 /** On the button; its description has the whole number. */
 const MOST_COUNTED = 99;
@@ -123,7 +121,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
   });
 
   onMount(() => {
-    const timer = setTimeout(() => void loadChat().catch(() => {}), LOAD_CHAT_AFTER_MS);
+    const timer = setTimeout(() => void loadLater().catch(() => {}), LOAD_LATER_AFTER_MS);
     onCleanup(() => clearTimeout(timer));
   });
   chat().onUnread(({ from, privateWith, text }) => {
@@ -157,12 +155,12 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </div>
         <Show when={panel() === 'Chat'}>
           <Panel name="Chat" onClose={closePanel}>
-            <Late load={loadChat} props={{ model: props.model }} />
+            <Late part="Chat" props={{ model: props.model }} />
           </Panel>
         </Show>
         <Show when={panel() === 'People'}>
           <Panel name="People" onClose={closePanel}>
-            <People model={props.model} />
+            <Late part="People" props={{ model: props.model }} />
           </Panel>
         </Show>
       </div>
@@ -211,7 +209,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
         <Show when={props.model.hasPassword}>
           <p>They also need the room password.</p>
         </Show>
-        <ShareLink link={props.model.link} />
+        <ShareLink link={props.model.link} asked />
       </Dialog>
       <Dialog title="Leave the call?" open={props.model.isLeaving()} onClose={() => props.model.stay()}>
         <p>You can join again with the same link.</p>
@@ -225,24 +223,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </div>
       </Dialog>
       <Dialog title="Shortcuts" open={open() === 'keys'} onClose={closer('keys')}>
-        <dl class="keys">
-          <For each={shortcuts}>
-            {({ key, does }) => (
-              <div>
-                <dt>
-                  <kbd>{key}</kbd>
-                </dt>
-                <dd>{does}</dd>
-              </div>
-            )}
-          </For>
-          <div>
-            <dt>
-              <kbd>Space</kbd>
-            </dt>
-            <dd>Hold to talk while muted</dd>
-          </div>
-        </dl>
+        <Late part="Shortcuts" props={{ all: shortcuts }} />
         <Switch
           label="Keyboard shortcuts"
           checked={props.app.shortcuts()}

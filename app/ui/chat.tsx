@@ -26,7 +26,7 @@ import { nameOr } from './words.ts';
 
 type Model = Pick<CallModel, 'chat' | 'files' | 'notices' | 'tiles'>;
 
-export default function Chat(props: { model: Model }) {
+export function Chat(props: { model: Model }) {
   let field: HTMLTextAreaElement | undefined;
   const look = () => props.model.chat.setReading(document.visibilityState === 'visible');
   onMount(() => {

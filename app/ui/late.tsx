@@ -1,24 +1,24 @@
-/** A part of the screen whose code is fetched when it is first wanted. Owns what is shown meanwhile, and when it fails. */
-import { type Component, createSignal, type JSX, Show } from 'solid-js';
+/** Parts of the call's screen whose code is fetched when it is first wanted. Owns what is shown meanwhile, and when it fails. */
+import { type Component, type ComponentProps, createSignal, type JSX, Show } from 'solid-js';
+import type * as Later from './later.tsx';
 
-export function Late<P extends object>(props: {
-  /** The same part each time: browsers keep what they have loaded. */
-  load: () => Promise<{ readonly default: Component<P> }>;
-  props: P;
+/** Browsers keep what they have loaded, and ask again for what failed. */
+export const loadLater = () => import('./later.tsx');
+
+export function Late<K extends keyof typeof Later>(props: {
+  part: K;
+  props: ComponentProps<(typeof Later)[K]>;
 }): JSX.Element {
-  const [part, setPart] = createSignal<Component<P> | null>(null);
+  const [parts, setParts] = createSignal<typeof Later | null>(null);
   const [failed, setFailed] = createSignal(false);
   const attempt = () => {
     setFailed(false);
-    props.load().then(
-      (module) => setPart(() => module.default),
-      () => setFailed(true),
-    );
+    loadLater().then(setParts, () => setFailed(true));
   };
   attempt();
   return (
     <Show
-      when={part()}
+      when={parts()}
       fallback={
         <div class="late" role="status">
           <Show when={failed()} fallback={<p>One moment</p>}>
@@ -30,7 +30,7 @@ export function Late<P extends object>(props: {
         </div>
       }
     >
-      {(loaded) => loaded()(props.props)}
+      {(loaded) => (loaded()[props.part] as Component<typeof props.props>)(props.props)}
     </Show>
   );
 }

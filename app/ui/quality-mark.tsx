@@ -2,10 +2,11 @@
 import SignalHigh from 'lucide-solid/icons/signal-high';
 import SignalLow from 'lucide-solid/icons/signal-low';
 import SignalMedium from 'lucide-solid/icons/signal-medium';
-import { Switch as Choose, createEffect, createSignal, For, Match, onCleanup, Show } from 'solid-js';
+import { Switch as Choose, createEffect, createSignal, Match, onCleanup, Show } from 'solid-js';
 import type { LinkReport } from '../state/call-model.ts';
+import { Late } from './late.tsx';
 import { Dialog } from './parts.tsx';
-import { figuresOf, gradeOf, gradeWords } from './quality.ts';
+import { gradeOf } from './quality.ts';
 
 /** Asking stops the browser's media threads for a moment: seldom, unless somebody looks. */
 const ASK_MS = 10_000;
@@ -50,21 +51,14 @@ export function QualityMark(props: { name: string; report: () => Promise<LinkRep
       </button>
       <Show when={open()}>
         <Dialog title={`Connection to ${props.name}`} open={true} onClose={() => setOpen(false)}>
-          <p>{gradeWords(grade())}</p>
-          <Show when={report()}>
-            {(measured) => (
-              <dl class="figures">
-                <For each={figuresOf(measured())}>
-                  {([name, value]) => (
-                    <div>
-                      <dt>{name}</dt>
-                      <dd>{value}</dd>
-                    </div>
-                  )}
-                </For>
-              </dl>
-            )}
-          </Show>
+          <Late
+            part="ConnectionReport"
+            props={{
+              get report() {
+                return report();
+              },
+            }}
+          />
         </Dialog>
       </Show>
     </>

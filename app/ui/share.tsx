@@ -5,13 +5,20 @@ import Check from 'lucide-solid/icons/check';
 import Copy from 'lucide-solid/icons/copy';
 import Share2 from 'lucide-solid/icons/share-2';
 import { createSignal, onCleanup, Show } from 'solid-js';
-import { encode } from 'uqr';
+import { Late } from './late.tsx';
 
 const COPIED_MS = 2_500;
-/** The quiet zone a scanner needs around the code, in modules (ISO/IEC 18004 s9.1). */
-const QUIET_MODULES = 4;
+/** The picture of a link is for later than its text: it is not worth a request while one joins. */
+const QR_AFTER_MS = 1_500;
 
-export function ShareLink(props: { link: string }) {
+export function ShareLink(props: {
+  link: string;
+  /** Whether somebody asked for it just now. */
+  asked?: boolean;
+}) {
+  const [drawn, setDrawn] = createSignal(props.asked ?? false);
+  const drawing = setTimeout(() => setDrawn(true), QR_AFTER_MS);
+  onCleanup(() => clearTimeout(drawing));
   const [outcome, setOutcome] = createSignal<'idle' | 'copied' | 'manual'>('idle');
   let field: HTMLInputElement | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,31 +76,11 @@ export function ShareLink(props: { link: string }) {
             ? 'Your browser did not allow copying. The link is selected: copy it by hand.'
             : ''}
       </p>
-      <QrCode text={props.link} />
+      <div class="qr-place">
+        <Show when={drawn()}>
+          <Late part="QrCode" props={{ text: props.link }} />
+        </Show>
+      </div>
     </div>
-  );
-}
-
-function QrCode(props: { text: string }) {
-  const code = () => {
-    const { data, size } = encode(props.text, { ecc: 'M', border: QUIET_MODULES });
-    let path = '';
-    data.forEach((row, y) => {
-      row.forEach((dark, x) => {
-        if (dark) path += `M${x} ${y}h1v1h-1z`;
-      });
-    });
-    return { path, size };
-  };
-  return (
-    <svg
-      class="qr"
-      viewBox={`0 0 ${code().size} ${code().size}`}
-      role="img"
-      aria-label="QR code of the link"
-      shape-rendering="crispEdges"
-    >
-      <path d={code().path} />
-    </svg>
   );
 }

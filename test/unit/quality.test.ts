@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LinkReport } from '../../app/call/snapshot.ts';
-import { figuresOf, gradeOf } from '../../app/ui/quality.ts';
+import { gradeOf } from '../../app/ui/quality.ts';
+import { figuresOf } from '../../app/ui/quality-words.ts';
 
 const NOTHING: LinkReport = {
   route: 'unknown',
