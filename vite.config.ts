@@ -23,7 +23,7 @@ export default defineConfig({
     reportCompressedSize: true,
     rolldownOptions: {
       output: {
-        // What the first script shares with parts fetched later would be a file for each way of sharing, and a request each.
+        // All but what draws QR codes, which only the parts fetched later do. What the first script shares with parts fetched later would be a file for each way of sharing, and a request each.
         codeSplitting: { groups: [{ name: 'shared', test: /node_modules\/(?!uqr)|app\/ui\/words/ }] },
       },
     },

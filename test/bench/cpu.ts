@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser } from 'playwright-core';
 import { launchBrowser } from '../e2e/harness.ts';
 import { formatNumber, median, type SectionResult } from './figures.ts';
-import { type Box, type Capture, readBoxes, readLinks } from './in-page.ts';
+import { type Box, readBoxes, readLinks } from './in-page.ts';
 import {
   allToAll,
   awaitFrames,
@@ -17,12 +17,12 @@ import {
   joinFloor,
   openFloor,
   openLobbies,
+  SMALL,
   using,
 } from './people.ts';
 import { cpuSeconds, ownChildren } from './process-tree.ts';
 import { alternate } from './rounds.ts';
 
-const CAPTURE: Capture = { width: 320, height: 240, frameRate: 15 };
 const PEOPLE = 4;
 const ROUNDS = 3;
 /** Bandwidth estimation has found its level by then, and encoders send full size at full rate. */
@@ -79,7 +79,7 @@ export async function measureCpu(origin: string): Promise<SectionResult> {
   let boxes: Box[][] = callBoxes(PEOPLE);
   const ours = () =>
     withBrowser((browser, processes) =>
-      using(openLobbies(browser, origin, PEOPLE, CAPTURE), async (group) => {
+      using(openLobbies(browser, origin, PEOPLE, SMALL), async (group) => {
         await join(group.pages);
         const load = await observe(group, processes);
         boxes = await Promise.all(group.pages.map((page) => page.evaluate(readBoxes)));
@@ -88,7 +88,7 @@ export async function measureCpu(origin: string): Promise<SectionResult> {
     );
   const floor = () =>
     withBrowser((browser, processes) =>
-      using(openFloor(browser, origin, boxes, CAPTURE), async (group) => {
+      using(openFloor(browser, origin, boxes, SMALL), async (group) => {
         await joinFloor(group, allToAll(PEOPLE));
         return await observe(group, processes);
       }),

@@ -6,11 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { makeFile } from '../e2e/files-in-page.ts';
 import { formatNumber, median, type SectionResult } from './figures.ts';
-import type { Capture } from './in-page.ts';
-import { awaitFrames, type Group, join, openLobbies, using } from './people.ts';
+import { awaitFrames, type Group, join, openLobbies, SMALL, using } from './people.ts';
 import { alternate } from './rounds.ts';
 
-const CAPTURE: Capture = { width: 320, height: 240, frameRate: 15 };
 const ROUNDS = 5;
 const SIZE_BYTES = 100_000_000;
 /** What is loaded soon after joining is loaded by then, and bandwidth estimation has settled. */
@@ -167,7 +165,7 @@ function pair({ pages }: Group): readonly [Page, Page] {
 }
 
 export async function measureFiles(browser: Browser, origin: string): Promise<SectionResult> {
-  return await using(openLobbies(browser, origin, 2, CAPTURE), async (group) => {
+  return await using(openLobbies(browser, origin, 2, SMALL), async (group) => {
     const pages = pair(group);
     await Promise.all(
       pages.map((page) => page.evaluate(markFrames, { chunk: KIND.chunk, stored: KIND.stored })),

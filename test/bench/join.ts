@@ -5,7 +5,7 @@
  */
 import type { Browser, Page } from 'playwright-core';
 import { type Figure, formatNumber, formatTable, median, type SectionResult } from './figures.ts';
-import { awaitWidth, type Capture, type Mark, type MarkName } from './in-page.ts';
+import { awaitWidth, type Mark, type MarkName } from './in-page.ts';
 import {
   allToAll,
   awaitFrames,
@@ -14,11 +14,11 @@ import {
   joinFloor,
   openFloor,
   openLobbies,
+  USUAL,
   using,
 } from './people.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
-const CAPTURE: Capture = { width: 640, height: 480, frameRate: 30 };
 const ROUNDS_OF_TWO = 7;
 const ROUNDS_OF_FOUR = 5;
 
@@ -125,7 +125,7 @@ function phasesOfFour(marks: Marks): Phases {
 
 /** When the last of `pages` has pictures of full size only, by the machine's clock; NaN when one has not. */
 async function fullSizeAt(pages: readonly Page[]): Promise<number> {
-  const moments = await Promise.all(pages.map((page) => page.evaluate(awaitWidth, CAPTURE.width)));
+  const moments = await Promise.all(pages.map((page) => page.evaluate(awaitWidth, USUAL.width)));
   return Math.max(...moments.map((moment) => moment ?? Number.NaN));
 }
 
@@ -146,7 +146,7 @@ async function roundOfFour(pages: readonly Page[]): Promise<Round> {
 }
 
 function oursOfTwo(browser: Browser, origin: string): Promise<Round> {
-  return using(openLobbies(browser, origin, 2, CAPTURE), async ({ pages }) => {
+  return using(openLobbies(browser, origin, 2, USUAL), async ({ pages }) => {
     await join(pages.slice(0, 1));
     await pages[0]?.getByRole('toolbar', { name: 'Call controls' }).waitFor();
     // The first has its welcome and is at rest.
@@ -159,21 +159,21 @@ function oursOfTwo(browser: Browser, origin: string): Promise<Round> {
 }
 
 function floorOfTwo(browser: Browser, origin: string): Promise<Round> {
-  return using(openFloor(browser, origin, callBoxes(2), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(2), USUAL), async (group) => {
     await joinFloor(group, [{ page: 1, to: [0] }]);
     return roundOfTwo(group.pages);
   });
 }
 
 function oursOfFour(browser: Browser, origin: string): Promise<Round> {
-  return using(openLobbies(browser, origin, 4, CAPTURE), async ({ pages }) => {
+  return using(openLobbies(browser, origin, 4, USUAL), async ({ pages }) => {
     await join(pages);
     return roundOfFour(pages);
   });
 }
 
 function floorOfFour(browser: Browser, origin: string): Promise<Round> {
-  return using(openFloor(browser, origin, callBoxes(4), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(4), USUAL), async (group) => {
     await joinFloor(group, allToAll(4));
     return roundOfFour(group.pages);
   });
@@ -202,9 +202,10 @@ function phaseTable(names: readonly string[], ours: readonly Round[], floor: rea
 }
 
 export async function measureJoin(browser: Browser, origin: string): Promise<SectionResult> {
-  // The first pages of a browser wait for its code to be read from disk; nobody's figure should.
-  await oursOfTwo(browser, origin);
-  await floorOfTwo(browser, origin);
+  await warmUp(
+    () => oursOfTwo(browser, origin),
+    () => floorOfTwo(browser, origin),
+  );
   const two = await alternate(
     'Join, two people',
     ROUNDS_OF_TWO,

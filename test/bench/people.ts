@@ -15,6 +15,9 @@ export interface Group {
 }
 
 export const VIEWPORT = { width: 1280, height: 720 };
+/** What a camera is usually asked for, and what many at once are. */
+export const USUAL: Capture = { width: 640, height: 480, frameRate: 30 };
+export const SMALL: Capture = { width: 320, height: 240, frameRate: 15 };
 const MEDIA_TIMEOUT_MS = 60_000;
 /** From the last page being ready to the press: everything that a lobby prepares is prepared. */
 const SETTLE_MS = 700;

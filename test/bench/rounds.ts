@@ -26,6 +26,12 @@ async function awaitRest(): Promise<void> {
   }
 }
 
+/** Runs both once: the first pages of a browser wait for its code to be read from disk, and nobody's figure should. */
+export async function warmUp(ours: () => Promise<unknown>, floor: () => Promise<unknown>): Promise<void> {
+  await ours();
+  await floor();
+}
+
 /** Runs both by turns; who goes first changes from round to round. `name` is for the notes. */
 export async function alternate<T>(
   name: string,

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import type { Figure, SectionResult } from './figures.ts';
-import { awaitShown, type Box, type Capture, type MarkName } from './in-page.ts';
+import { awaitShown, type Box, type MarkName } from './in-page.ts';
 import {
   awaitFrames,
   callBoxes,
@@ -13,12 +13,12 @@ import {
   joinFloor,
   openFloor,
   openLobbies,
+  USUAL,
   using,
   VIEWPORT,
 } from './people.ts';
-import { alternate } from './rounds.ts';
+import { alternate, warmUp } from './rounds.ts';
 
-const CAPTURE: Capture = { width: 640, height: 480, frameRate: 30 };
 const ROUNDS = 7;
 /** Bandwidth estimation has found a level by then, and full size is sent. */
 const SETTLE_MS = 5_000;
@@ -59,7 +59,7 @@ async function round(
 }
 
 function ours(browser: Browser, origin: string): Promise<Round> {
-  return using(openLobbies(browser, origin, 2, CAPTURE), async ({ pages }) => {
+  return using(openLobbies(browser, origin, 2, USUAL), async ({ pages }) => {
     await join(pages);
     return await round(pages, `[role=group][aria-label$="'s screen"] video`, (page) =>
       page.getByRole('button', { name: 'Share screen', exact: true }).click(),
@@ -71,7 +71,7 @@ function floor(browser: Browser, origin: string): Promise<Round> {
   const { width, height } = VIEWPORT;
   const screen: Box = { x: 0, y: 0, width: width * 0.8, height: height * 0.8, mirrored: false };
   const boxes = callBoxes(2).map((own) => [...own, screen]);
-  return using(openFloor(browser, origin, boxes, CAPTURE, true), async (group) => {
+  return using(openFloor(browser, origin, boxes, USUAL, true), async (group) => {
     await joinFloor(group, [{ page: 0, to: [1] }]);
     return await round(group.pages, 'video:nth-of-type(3)', async (page) => {
       // A press, as the browser asks for one.
@@ -84,14 +84,9 @@ function floor(browser: Browser, origin: string): Promise<Round> {
 }
 
 export async function measureShare(browser: Browser, origin: string): Promise<SectionResult> {
-  await ours(browser, origin);
-  await floor(browser, origin);
-  const results = await alternate(
-    'Share',
-    ROUNDS,
-    () => ours(browser, origin),
-    () => floor(browser, origin),
-  );
+  const sides = [() => ours(browser, origin), () => floor(browser, origin)] as const;
+  await warmUp(...sides);
+  const results = await alternate('Share', ROUNDS, ...sides);
   const figure = (name: string, value: (round: Round) => number, target: Figure['target']): Figure => ({
     name,
     unit: 'ms',

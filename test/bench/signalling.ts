@@ -6,12 +6,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Browser, Page } from 'playwright-core';
 import { median, type SectionResult } from './figures.ts';
-import type { Capture } from './in-page.ts';
-import { awaitFrames, callBoxes, join, joinFloor, openFloor, openLobbies, using } from './people.ts';
+import { awaitFrames, callBoxes, join, joinFloor, openFloor, openLobbies, SMALL, using } from './people.ts';
 import { alternate } from './rounds.ts';
 import { messageBytes, type SocketTraffic, watchSockets } from './socket-traffic.ts';
 
-const CAPTURE: Capture = { width: 320, height: 240, frameRate: 15 };
 const ROUNDS = 3;
 /** From the first frames until a round is over: what is still said about the beginning is said by then. */
 const SETTLE_MS = 4_000;
@@ -36,7 +34,7 @@ async function callOfTwo(pages: readonly Page[]): Promise<SocketTraffic[]> {
 }
 
 function ours(browser: Browser, origin: string): Promise<Spent> {
-  return using(openLobbies(browser, origin, 2, CAPTURE), async ({ pages }) => {
+  return using(openLobbies(browser, origin, 2, SMALL), async ({ pages }) => {
     const traffic = await callOfTwo(pages);
     return {
       persons: traffic.map(messageBytes),
@@ -49,7 +47,7 @@ function ours(browser: Browser, origin: string): Promise<Spent> {
 }
 
 function floor(browser: Browser, origin: string): Promise<Spent> {
-  return using(openFloor(browser, origin, callBoxes(2), CAPTURE), async (group) => {
+  return using(openFloor(browser, origin, callBoxes(2), SMALL), async (group) => {
     await joinFloor(group, [{ page: 1, to: [0] }]);
     await awaitFrames(group.pages, 1);
     await sleep(SETTLE_MS);
@@ -95,7 +93,7 @@ export async function measureSignalling(browser: Browser, origin: string): Promi
 
 /** Messages on either WebSocket of a call of two during a minute in which nothing happens. */
 export async function measureIdle(browser: Browser, origin: string): Promise<SectionResult> {
-  return await using(openLobbies(browser, origin, 2, CAPTURE), async ({ pages }) => {
+  return await using(openLobbies(browser, origin, 2, SMALL), async ({ pages }) => {
     const traffic = await callOfTwo(pages);
     const before = traffic.map(({ frames }) => frames.length);
     await sleep(IDLE_MS);

@@ -3,15 +3,17 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { fakeScreen } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
 const source = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-async function violations(page: Page): Promise<string[]> {
+/** Of what `part` selects, or of the whole page. */
+async function violations(page: Page, part?: string): Promise<string[]> {
   await settled(page);
   await page.evaluate(source);
-  const results = await page.evaluate<AxeResults>('axe.run()');
+  const results = await page.evaluate<AxeResults>(`axe.run(${JSON.stringify(part)})`);
   return results.violations.map((violation) => `${violation.id}: ${violation.nodes[0]?.html}`);
 }
 
@@ -70,7 +72,71 @@ it.each([
     expect(await violations(page)).toEqual([]);
   }
   await page.keyboard.press('Escape');
-  await page.keyboard.press('?');
-  await page.getByRole('dialog', { name: 'Shortcuts' }).waitFor();
-  expect(await violations(page)).toEqual([]);
+});
+
+// Each scheme once: what is drawn is the same at every width.
+it.each([
+  ['a wide window, dark', 1280, 800, 'dark'],
+  ['a phone, light', 390, 700, 'light'],
+] as const)('axe finds nothing with anything else open, in %s', async (_what, width, height, colorScheme) => {
+  const url = stage.invitation();
+  const alice = await stage.open(url, 'Alice');
+  const bob = await stage.open(url, 'Bob', { init: fakeScreen });
+  for (const { page } of [alice, bob]) {
+    await page.setViewportSize({ width, height });
+    await page.emulateMedia({ colorScheme });
+  }
+  await alice.join();
+  await bob.join();
+  await alice.tile('Bob').waitFor();
+  const { page } = alice;
+  const found: string[] = [];
+  const look = async (at: Page, what: string, part?: string) => {
+    for (const violation of await violations(at, part)) found.push(`${what}: ${violation}`);
+  };
+  /** Under More where the bar has no room for it. */
+  const press = async (name: string) => {
+    const button = page.getByRole('button', { name, exact: true });
+    if (!(await button.isVisible())) await page.getByRole('button', { name: 'More' }).click();
+    await button.click();
+  };
+
+  await press('People');
+  await page.getByRole('complementary', { name: 'People' }).getByText('Connected').first().waitFor();
+  await look(page, 'People', 'aside');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('r');
+  await page.getByRole('menu', { name: 'Reactions' }).waitFor();
+  await look(page, 'Reactions', '[role=menu]');
+  await page.keyboard.press('Enter');
+  await page.keyboard.press('h');
+
+  await bob.page.keyboard.press('s');
+  await bob.page.getByRole('button', { name: 'Stop sharing' }).waitFor();
+  await look(bob.page, 'Sharing');
+  const screen = page.getByRole('group', { name: "Bob's screen" });
+  await screen.locator('.pointer-layer').waitFor();
+  await page.keyboard.press('p');
+  await screen.locator('.pointer-layer[data-active]').waitFor();
+  await screen.focus();
+  await page.keyboard.press('ArrowLeft');
+  await screen.locator('.pointer-arrow bdi').waitFor();
+  await look(page, 'Pointing');
+
+  for (const [name, opening] of [
+    ['Shortcuts', () => page.keyboard.press('?')],
+    ['More', () => press('More')],
+    ['Invite people', () => press('Invite')],
+    ['Connection to Bob', () => page.getByRole('button', { name: 'Connection to Bob' }).click()],
+    ['Leave the call?', () => page.evaluate(() => history.back())],
+  ] as const) {
+    await opening();
+    const dialog = page.getByRole('dialog', { name });
+    await dialog.waitFor();
+    await dialog.getByText('One moment').waitFor({ state: 'detached' });
+    await look(page, name, 'dialog[open]');
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+  }
+  expect(found).toEqual([]);
 });

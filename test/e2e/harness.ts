@@ -30,9 +30,12 @@ export function launchBrowser(
 export interface OpenOptions {
   /** What the browser allows, camera and microphone by default. */
   readonly permissions?: readonly string[];
-  /** Runs in the page before its scripts, self-contained. */
-  readonly init?: () => void;
+  /** Run in the page before its scripts, each self-contained. */
+  readonly init?: (() => void) | readonly (() => void)[];
 }
+
+/** Of the screen that `fakeScreen` shares, in pixels. */
+export const SCREEN = { width: 640, height: 400 } as const;
 
 export interface LinkSample {
   readonly connection: RTCPeerConnectionState;
@@ -63,6 +66,9 @@ export interface Person {
 
 declare global {
   interface Window {
+    parleyTestScreen?: MediaStream;
+    /** Draws the screen that `fakeScreen` shares; grey without it. */
+    parleyTestDraw?: (context: CanvasRenderingContext2D) => void;
     parleyTestLinks?: { pc: RTCPeerConnection; descriptions: number }[];
   }
 }
@@ -93,6 +99,26 @@ function observe(): void {
   };
 }
 
+/** Runs in the page before its scripts: whatever is chosen to be shared is a canvas of the size `SCREEN`. */
+export function fakeScreen(): void {
+  navigator.mediaDevices.getDisplayMedia = () => {
+    const canvas = document.createElement('canvas');
+    canvas.width = 640;
+    canvas.height = 400;
+    const context = canvas.getContext('2d');
+    if (!context) throw new Error('no canvas');
+    const draw = () => {
+      context.fillStyle = '#d8d8d8';
+      context.fillRect(0, 0, canvas.width, canvas.height);
+      window.parleyTestDraw?.(context);
+    };
+    draw();
+    setInterval(draw, 100);
+    window.parleyTestScreen = canvas.captureStream(10);
+    return Promise.resolve(window.parleyTestScreen);
+  };
+}
+
 /** Runs in the page: puts breaches of the policy on the console, where `problems` finds them. */
 function reportBreaches(): void {
   document.addEventListener('securitypolicyviolation', (event) => {
@@ -111,7 +137,7 @@ export async function openPerson(
   });
   await context.addInitScript(observe);
   await context.addInitScript(reportBreaches);
-  if (options.init) await context.addInitScript(options.init);
+  for (const init of [options.init ?? []].flat()) await context.addInitScript(init);
   const page = await context.newPage();
   const requests: string[] = [];
   const problems: string[] = [];

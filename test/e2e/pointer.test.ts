@@ -1,7 +1,7 @@
 /** Pointing at a shared screen: the same spot for everybody, in pixels; and nothing of it while nobody points. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { type Person, waitForMedia } from './harness.ts';
+import { fakeScreen, type Person, SCREEN, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -10,7 +10,6 @@ const stage = useStage();
 const PATIENTLY = { timeout: 20_000 };
 /** Four people with pictures, and a look at the page of each, on a machine that does something else besides. */
 const SLOWLY = 300_000;
-const SCREEN = { width: 640, height: 400 };
 /** How far a spot may be off where it was meant to be, in CSS pixels of the picture that is looked at. */
 const NEAR_PX = 4;
 
@@ -23,22 +22,8 @@ declare global {
   }
 }
 
-/** Runs in the page before its scripts: a grey screen to share, and the pointer channels within a test's reach. */
-function prepare(): void {
-  navigator.mediaDevices.getDisplayMedia = () => {
-    const canvas = document.createElement('canvas');
-    canvas.width = 640;
-    canvas.height = 400;
-    const context = canvas.getContext('2d');
-    if (!context) throw new Error('no canvas');
-    const draw = () => {
-      context.fillStyle = '#d8d8d8';
-      context.fillRect(0, 0, 640, 400);
-    };
-    draw();
-    setInterval(draw, 100);
-    return Promise.resolve(canvas.captureStream(10));
-  };
+/** Runs in the page before its scripts: puts the pointer channels within a test's reach. */
+function keepPointers(): void {
   const channels: RTCDataChannel[] = [];
   window.parleyTestPointers = channels;
   const { createDataChannel } = RTCPeerConnection.prototype;
@@ -62,7 +47,7 @@ async function gather(
   const url = stage.invitation();
   const people: Person[] = [];
   for (const name of names) {
-    const person = await stage.open(url, name, { init: prepare });
+    const person = await stage.open(url, name, { init: [fakeScreen, keepPointers] });
     await person.join({ relayOnly });
     people.push(person);
   }
@@ -245,7 +230,7 @@ it(
     await seesAt(alice.page, 'Your screen', 'Bob', spot);
     await seesAt(carol.page, label, 'Bob', spot);
 
-    const dave = await stage.open(url, 'Dave', { init: prepare });
+    const dave = await stage.open(url, 'Dave', { init: [fakeScreen, keepPointers] });
     await dave.page.setViewportSize({ width: 600, height: 900 });
     await dave.join();
     await seesAt(dave.page, label, 'Bob', spot);
@@ -431,7 +416,7 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
   expect(await alice.page.locator('.pointer-arrow').count()).toBeLessThanOrEqual(16);
   await sending;
   expect((await heap()) - before).toBeLessThan(8 * 1024 * 1024);
-  // Over the new link they may get, with what may be the same colour.
+  // Over the new link they may get.
   await mallory.page.keyboard.press('Escape');
   // Carol's pointer went on meanwhile, and so does her picture.
   await moveTo(carol, screenOf('Alice'), { x: 0.25, y: 0.75 });

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import { expect, it } from 'vitest';
-import { type Person, waitForMedia } from './harness.ts';
+import { fakeScreen, type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -13,43 +13,37 @@ const PATIENTLY = { timeout: 20_000 };
 
 declare global {
   interface Window {
-    parleyTestScreen?: MediaStream;
     parleyTestHandle?: string;
   }
 }
 
-/** Runs in the page: a screen of four colours, with something that moves in its middle, and a tone. */
-function fakeScreen(): void {
-  navigator.mediaDevices.getDisplayMedia = () => {
-    const canvas = document.createElement('canvas');
-    canvas.width = 640;
-    canvas.height = 400;
-    const context = canvas.getContext('2d');
-    if (!context) throw new Error('no canvas');
-    let drawn = 0;
-    const draw = () => {
-      for (const [index, colour] of ['#c00000', '#00a000', '#0000c0', '#e0e000'].entries()) {
-        context.fillStyle = colour;
-        context.fillRect((index % 2) * 320, index > 1 ? 200 : 0, 320, 200);
-      }
-      context.fillStyle = '#ffffff';
-      context.fillRect(300 + (drawn++ % 40), 190, 20, 20);
-    };
-    draw();
-    setInterval(draw, 100);
+/** Runs in the page: gives the screen four colours, something that moves in its middle, and a tone. */
+function drawScreen(): void {
+  let drawn = 0;
+  window.parleyTestDraw = (context) => {
+    for (const [index, colour] of ['#c00000', '#00a000', '#0000c0', '#e0e000'].entries()) {
+      context.fillStyle = colour;
+      context.fillRect((index % 2) * 320, index > 1 ? 200 : 0, 320, 200);
+    }
+    context.fillStyle = '#ffffff';
+    context.fillRect(300 + (drawn++ % 40), 190, 20, 20);
+  };
+  const { mediaDevices } = navigator;
+  const silent = mediaDevices.getDisplayMedia.bind(mediaDevices);
+  mediaDevices.getDisplayMedia = async () => {
+    const stream = await silent();
     const audio = new AudioContext();
     const speaker = audio.createMediaStreamDestination();
     const tone = audio.createOscillator();
     tone.connect(speaker);
     tone.start();
-    const stream = new MediaStream([
-      ...canvas.captureStream(10).getVideoTracks(),
-      ...speaker.stream.getAudioTracks(),
-    ]);
-    window.parleyTestScreen = stream;
-    return Promise.resolve(stream);
+    for (const track of speaker.stream.getAudioTracks()) stream.addTrack(track);
+    return stream;
   };
 }
+
+/** A screen to share that can be told from any other picture. */
+const SHARES = { init: [fakeScreen, drawScreen] };
 
 interface Received {
   readonly camera: number;
@@ -134,7 +128,7 @@ async function join(
 
 it('two people: a screen with its sound beside the camera, no renegotiation, and both ways to stop it', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', { init: fakeScreen });
+  const alice = await join(url, 'Alice', SHARES);
   const bob = await join(url, 'Bob');
   await waitForMedia([alice, bob], 1);
   const descriptions = async () =>
@@ -175,8 +169,8 @@ it('two people: a screen with its sound beside the camera, no renegotiation, and
 
 it('four people over the relay: two share at once, one without camera and microphone; who comes late sees both', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', { init: fakeScreen, permissions: [] }, true);
-  const bob = await join(url, 'Bob', { init: fakeScreen }, true);
+  const alice = await join(url, 'Alice', { ...SHARES, permissions: [] }, true);
+  const bob = await join(url, 'Bob', SHARES, true);
   const carol = await join(url, 'Carol', {}, true);
   for (const name of ['Alice', 'Bob']) await carol.tile(name).waitFor();
   await alice.tile('Bob').waitFor();
@@ -238,7 +232,7 @@ async function view(person: Person, name: string): Promise<number[]> {
 
 it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pins it, and axe finds nothing', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', { init: fakeScreen });
+  const alice = await join(url, 'Alice', SHARES);
   const bob = await join(url, 'Bob');
   await bob.tile('Alice').waitFor();
   await share(alice).click();
