@@ -18,7 +18,7 @@ import { DropZone } from './drop-zone.tsx';
 import { Ended } from './ended.tsx';
 import { createFileNotices, FileShelf } from './file-shelf.tsx';
 import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
-import { Late, loadLater } from './late.tsx';
+import { LaterPart, loadLater } from './later-part.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { PointerSlot, PointerToggle } from './pointer-tools.tsx';
@@ -155,12 +155,12 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </div>
         <Show when={panel() === 'Chat'}>
           <Panel name="Chat" onClose={closePanel}>
-            <Late part="Chat" props={{ model: props.model }} />
+            <LaterPart part="Chat" props={{ model: props.model }} />
           </Panel>
         </Show>
         <Show when={panel() === 'People'}>
           <Panel name="People" onClose={closePanel}>
-            <Late part="People" props={{ model: props.model }} />
+            <LaterPart part="People" props={{ model: props.model }} />
           </Panel>
         </Show>
       </div>
@@ -223,7 +223,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </div>
       </Dialog>
       <Dialog title="Shortcuts" open={open() === 'keys'} onClose={closer('keys')}>
-        <Late part="Shortcuts" props={{ all: shortcuts }} />
+        <LaterPart part="Shortcuts" props={{ all: shortcuts }} />
         <Switch
           label="Keyboard shortcuts"
           checked={props.app.shortcuts()}

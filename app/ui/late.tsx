@@ -1,24 +1,24 @@
-/** Parts of the call's screen whose code is fetched when it is first wanted. Owns what is shown meanwhile, and when it fails. */
-import { type Component, type ComponentProps, createSignal, type JSX, Show } from 'solid-js';
-import type * as Later from './later.tsx';
+/** A part of the screen whose code is fetched when it is first wanted. Owns what is shown meanwhile, and when it fails. */
+import { type Component, createSignal, type JSX, Show } from 'solid-js';
 
-/** Browsers keep what they have loaded, and ask again for what failed. */
-export const loadLater = () => import('./later.tsx');
-
-export function Late<K extends keyof typeof Later>(props: {
-  part: K;
-  props: ComponentProps<(typeof Later)[K]>;
+export function Late<P extends object>(props: {
+  /** The same part each time: browsers keep what they have loaded. */
+  load: () => Promise<{ readonly default: Component<P> }>;
+  props: P;
 }): JSX.Element {
-  const [parts, setParts] = createSignal<typeof Later | null>(null);
+  const [part, setPart] = createSignal<Component<P> | null>(null);
   const [failed, setFailed] = createSignal(false);
   const attempt = () => {
     setFailed(false);
-    loadLater().then(setParts, () => setFailed(true));
+    props.load().then(
+      (module) => setPart(() => module.default),
+      () => setFailed(true),
+    );
   };
   attempt();
   return (
     <Show
-      when={parts()}
+      when={part()}
       fallback={
         <div class="late" role="status">
           <Show when={failed()} fallback={<p>One moment</p>}>
@@ -30,7 +30,7 @@ export function Late<K extends keyof typeof Later>(props: {
         </div>
       }
     >
-      {(loaded) => (loaded()[props.part] as Component<typeof props.props>)(props.props)}
+      {(loaded) => loaded()(props.props)}
     </Show>
   );
 }

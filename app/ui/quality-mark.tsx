@@ -4,7 +4,7 @@ import SignalLow from 'lucide-solid/icons/signal-low';
 import SignalMedium from 'lucide-solid/icons/signal-medium';
 import { Switch as Choose, createEffect, createSignal, Match, onCleanup, Show } from 'solid-js';
 import type { LinkReport } from '../state/call-model.ts';
-import { Late } from './late.tsx';
+import { LaterPart } from './later-part.tsx';
 import { Dialog } from './parts.tsx';
 import { gradeOf } from './quality.ts';
 
@@ -51,7 +51,7 @@ export function QualityMark(props: { name: string; report: () => Promise<LinkRep
       </button>
       <Show when={open()}>
         <Dialog title={`Connection to ${props.name}`} open={true} onClose={() => setOpen(false)}>
-          <Late
+          <LaterPart
             part="ConnectionReport"
             props={{
               get report() {

@@ -5,7 +5,7 @@ import Check from 'lucide-solid/icons/check';
 import Copy from 'lucide-solid/icons/copy';
 import Share2 from 'lucide-solid/icons/share-2';
 import { createSignal, onCleanup, Show } from 'solid-js';
-import { Late } from './late.tsx';
+import { LaterPart } from './later-part.tsx';
 
 const COPIED_MS = 2_500;
 /** The picture of a link is for later than its text: it is not worth a request while one joins. */
@@ -78,7 +78,7 @@ export function ShareLink(props: {
       </p>
       <div class="qr-place">
         <Show when={drawn()}>
-          <Late part="QrCode" props={{ text: props.link }} />
+          <LaterPart part="QrCode" props={{ text: props.link }} />
         </Show>
       </div>
     </div>
