@@ -56,6 +56,7 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot'>): FilesM
     decline: files.decline,
     setPaused: files.setPaused,
     cancel: files.cancel,
+    saved: files.saved,
     dismiss: files.dismiss,
     provide: files.provide,
   };

@@ -6,7 +6,7 @@ import type { Notice } from '../state/notices.ts';
 import { sizeWords } from './file-words.ts';
 import { Late } from './late.tsx';
 
-const loadTransfers = () => import('./transfers.tsx');
+export const loadTransfers = () => import('./transfers.tsx');
 /** A running call needs no server, and so its code must be here before. */
 const PRELOAD_MS = 7_000;
 

@@ -34,6 +34,10 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
     const handle = await window.showSaveFilePicker?.({ suggestedName: transfer().name }).catch(() => null);
     if (handle) props.model.accept(transfer().id, handle);
   };
+  const saveFile = (file: Blob) => {
+    save(file, transfer().name);
+    props.model.saved(transfer().id);
+  };
   // The browser remembers dropped files, and may ask before it gives them to the page again.
   const goOn = () => (transfer().canReopen ? props.model.provide(transfer().id, null) : picker?.click());
 
@@ -104,7 +108,7 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
           </Show>
           <Show when={transfer().file}>
             {(file) => (
-              <button type="button" class="primary" onClick={() => save(file(), transfer().name)}>
+              <button type="button" class="primary" onClick={() => saveFile(file())}>
                 Save
               </button>
             )}

@@ -149,7 +149,7 @@ FileSystemSyncAccessHandle.prototype.write = function (bytes, options) {
   return write.call(this, bytes, options);
 };`;
 
-it('Save as writes into the picked file; a disk that fills is a sentence on both sides, and what comes after works', async () => {
+it('Save as writes into the picked file; a disk that fills is a sentence on both sides; what comes after works, also when the call is over', async () => {
   const [alice, bob] = await two({ bob: { init: pickPrivately }, bobsWorker: FILLS_ONCE });
   await dropFiles(alice, { name: 'tune.bin', sizeBytes: 5 * MB });
   await bob.page.evaluate(() => {
@@ -188,7 +188,25 @@ it('Save as writes into the picked file; a disk that fills is a sentence on both
   await dropFiles(alice, { name: 'last.bin', sizeBytes: 20 * MB, seed: 2 });
   await press(bob, 'last.bin', 'Accept');
   await says(bob, 'last.bin', /complete and verified/);
+  // Out of the way at once, while the browser still reads it.
+  await card(bob, 'last.bin')
+    .getByRole('button', { name: 'Save', exact: true })
+    .evaluate((button) => {
+      const remove = () => button.closest('article')?.querySelector<HTMLElement>('.transfer-remove')?.click();
+      button.addEventListener('click', () => setTimeout(remove));
+    });
   expect(await save(bob, 'last.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: 20 * MB, seed: 2 }) });
+  await card(bob, 'last.bin').waitFor({ state: 'detached' });
+
+  await dropFiles(alice, { name: 'kept.bin', sizeBytes: 2 * MB });
+  await press(bob, 'kept.bin', 'Accept');
+  await says(bob, 'kept.bin', /complete and verified/);
+  await bob.page.getByRole('button', { name: 'Leave', exact: true }).click();
+  const after = bob.page.getByRole('region', { name: 'Files you received' });
+  expect(await after.getByRole('article').count()).toBe(1);
+  expect(await save(bob, 'kept.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: 2 * MB }) });
+  await press(bob, 'kept.bin', 'Remove from the list');
+  await after.waitFor({ state: 'detached' });
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
 

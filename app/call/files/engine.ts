@@ -38,6 +38,7 @@ export interface FilesEngine {
   accept(id: string, place: Place): void;
   setPaused(id: string, paused: boolean): void;
   cancel(id: string): void;
+  saved(id: string): void;
   dismiss(id: string): void;
   provide(id: string, file: File | null): void;
 }
@@ -92,7 +93,6 @@ export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngi
   }
 
   function tell(): void {
-    if (scope.signal.aborted) return;
     const list = order.flatMap((name) => (outgoing.get(name) ?? incoming.get(name))?.snapshot() ?? []);
     tellAll(list);
     // Speeds fall while nothing happens.
@@ -550,6 +550,7 @@ export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngi
       if (sent) takeBack(sent, 'here');
       incoming.get(id)?.end('here');
     },
+    saved: (id) => incoming.get(id)?.saved(),
     dismiss(id) {
       const one = outgoing.get(id) ?? incoming.get(id);
       if (one && isOver(one)) drop(id);

@@ -81,6 +81,8 @@ export interface Files extends Observable<readonly TransferSnapshot[]> {
   decline(id: string): void;
   setPaused(id: string, paused: boolean): void;
   cancel(id: string): void;
+  /** The browser was given what was received, to be saved where the person wants it. */
+  saved(id: string): void;
   /** Forgets a transfer that is over, and what was received with it. */
   dismiss(id: string): void;
   /** Gives the file of a `needs-file` again; without one the browser is asked for it, which needs a person's gesture. */

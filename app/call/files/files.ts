@@ -95,6 +95,7 @@ export function createFiles(
       decline: (id) => engine?.cancel(id),
       setPaused: (id, paused) => engine?.setPaused(id, paused),
       cancel: (id) => engine?.cancel(id),
+      saved: (id) => engine?.saved(id),
       dismiss: (id) => engine?.dismiss(id),
       provide: (id, file) => engine?.provide(id, file),
     },

@@ -51,7 +51,9 @@ export interface Incoming {
   linkLost(session: Session): void;
   setPaused(paused: boolean): void;
   end(reason: EndReason): void;
-  /** The page ends: what can be had again is kept. */
+  /** The browser reads what was received, and may do so for a while. */
+  saved(): void;
+  /** The call ends: what can be had again is kept, and what was received until somebody saved it. */
   suspend(): void;
   /** Removes what was received. */
   discard(): void;
@@ -81,6 +83,8 @@ interface Run {
   outlined: boolean;
 }
 
+/** What is being saved stays for so long. */
+const SAVING_MS = 15 * 60 * 1000;
 /** Stored chunks between two reports of them: a quarter of the window. */
 const REPORT_CHUNKS = 4;
 
@@ -103,6 +107,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
   let pausedThere = false;
   let problem: TransferSnapshot['problem'] = null;
   let file: Blob | null = null;
+  let isSaved = false;
 
   function state(): TransferState {
     if (outcome) return outcome === 'done' ? 'done' : 'ended';
@@ -127,7 +132,10 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
   }
 
   function discard(): void {
-    receipt?.close(false);
+    const closing = receipt;
+    // Where a call ends earlier, it is cleared away with what other calls left behind.
+    if (isSaved) setTimeout(() => closing?.close(false), SAVING_MS);
+    else closing?.close(false);
     receipt = null;
     file = null;
     memory.bytes -= memoryBytes;
@@ -319,6 +327,9 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
       changed();
     },
     end: (reason) => end(reason, reason === 'refused' ? null : 'person'),
+    saved() {
+      isSaved = true;
+    },
     suspend: () => receipt?.close(true),
     discard,
     snapshot() {
