@@ -11,8 +11,11 @@ interface Corner {
 }
 
 export interface CornerView {
-  /** The view's place on a stage of `width` by `height` pixels, for a picture of this width / height. */
-  box(width: number, height: number, aspect: number): Box;
+  /**
+   * The view's place on a stage of `width` by `height` pixels, for a picture of this width / height, over tiles of which the
+   * narrowest is `tileWidth` wide.
+   */
+  box(width: number, height: number, aspect: number, tileWidth: number): Box;
   readonly dragged: Accessor<boolean>;
   /** Handlers for the view's element, whose offset parent is the stage. */
   onPointerDown(event: PointerEvent & { currentTarget: HTMLElement }): void;
@@ -23,6 +26,8 @@ export interface CornerView {
 const SHARE = 0.2;
 const MIN_PX = 112;
 const MAX_PX = 256;
+/** At most so much of a tile's width: whoever is below it is still to be seen. */
+const SHARE_OF_TILE = 0.5;
 const MARGIN_PX = 12;
 
 export function createCornerView(): CornerView {
@@ -31,8 +36,9 @@ export function createCornerView(): CornerView {
 
   return {
     dragged: () => offset() !== null,
-    box(width, height, aspect) {
-      const side = Math.min(MAX_PX, Math.max(MIN_PX, SHARE * Math.max(width, height)), width, height);
+    box(width, height, aspect, tileWidth) {
+      const wanted = Math.min(SHARE * Math.max(width, height), SHARE_OF_TILE * tileWidth);
+      const side = Math.min(MAX_PX, Math.max(MIN_PX, wanted), width, height);
       const size =
         aspect >= 1 ? { width: side, height: side / aspect } : { width: side * aspect, height: side };
       const { right, bottom } = corner();

@@ -80,7 +80,8 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
     }
     const laid = layoutGrid(people().map(ratio), width, height, GAP_PX);
     const placed = new Map(people().map((key, index) => [key, laid[index]]));
-    if (!props.alone) placed.set(SELF, corner.box(width, height, ratio(SELF)));
+    const narrowest = Math.min(...laid.map((box) => box.width));
+    if (!props.alone) placed.set(SELF, corner.box(width, height, ratio(SELF), narrowest));
     return placed;
   });
 
