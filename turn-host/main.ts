@@ -87,6 +87,10 @@ function listening(config: TurnHostConfig, host: TurnHost): string {
   return `relay listening on ${places.join(', ')}; peer policy ${config.peerPolicy}, data path ${host.dataPath}${workers}`;
 }
 
+// Whoever read the log may be gone: that ends no call.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
 const result = readConfig(process.env);
 if (!result.ok) {
   fail(['The relay is not configured:', ...result.faults]);

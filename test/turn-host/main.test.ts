@@ -50,6 +50,22 @@ it('ends with its parent when told to', async () => {
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
 
+it('goes on when nobody reads its lines any more', async () => {
+  const child = start({});
+  const [, port = ''] = /udp 127\.0\.0\.1:([0-9]+)/.exec(await firstLine(child)) ?? [];
+  child.stdout?.destroy();
+  child.stderr?.destroy();
+  const minted = await mintCredential('s', 'red.one', Math.floor(Date.now() / 1000) + 60);
+  for (let count = 0; count < 3; count += 1) {
+    const client = await openClient(Number(port), minted.username, minted.credential);
+    await expect(client.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+    client.close();
+  }
+  child.kill('SIGINT');
+  child.kill('SIGTERM');
+  expect(await once(child, 'exit')).toEqual([0, null]);
+});
+
 it('names a taken port and exits with 1', async () => {
   const holder = createSocket('udp4').bind(0, '127.0.0.1');
   await once(holder, 'listening');
