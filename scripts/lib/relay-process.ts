@@ -37,7 +37,7 @@ export function startRelay(options: RelayOptions): Promise<RelayProcess> {
   return new Promise((settle, reject) => {
     let state: 'starting' | 'running' | 'closing' | 'ended' = 'starting';
     let log = '';
-    const child = spawn(process.execPath, [join(root, 'turn-host', 'main.ts')], {
+    const child = spawn(process.execPath, ['--max-semi-space-size=4', join(root, 'turn-host', 'main.ts')], {
       cwd: root,
       // A group of its own: Ctrl-C reaches it through close() and is not mistaken for a death.
       detached: true,

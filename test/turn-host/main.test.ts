@@ -191,11 +191,27 @@ it('runs from what its Dockerfile copies, and nothing else of the project', asyn
     }
     symlinkSync(join(projectRoot, 'node_modules'), join(folder, 'node_modules'));
     const env = { PATH: process.env.PATH ?? '', TURN_LISTEN: '127.0.0.1', TURN_PORT: '0', TURN_SECRET: 's' };
-    const child = spawn(process.execPath, ['main.ts'], { cwd: folder, env, stdio: 'pipe' });
+    const entry = /^ENTRYPOINT (\[.*\])$/m.exec(dockerfile)?.[1] ?? '[]';
+    const [program, ...words]: string[] = JSON.parse(entry);
+    expect(program).toBe('node');
+    const child = spawn(process.execPath, words, { cwd: folder, env, stdio: 'pipe' });
     expect(await firstLine(child)).toMatch(/^relay listening on udp /);
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   } finally {
     rmSync(folder, { recursive: true });
+  }
+});
+
+it('is started everywhere with the same small young generation', () => {
+  const flag = /--max-semi-space-size=\d+/.exec(readFileSync(join(projectRoot, 'package.json'), 'utf8'))?.[0];
+  expect(flag).toBeDefined();
+  for (const file of [
+    'turn-host/Dockerfile',
+    'turn-host/deploy/parley-relay.service',
+    'scripts/lib/relay-process.ts',
+    'test/bench/relay/servers.ts',
+  ]) {
+    expect([file, readFileSync(join(projectRoot, file), 'utf8').includes(`${flag}`)]).toEqual([file, true]);
   }
 });

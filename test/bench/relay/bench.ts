@@ -4,6 +4,7 @@
  * measured, whether or not targets are reached. docs/bench.md explains the figures.
  */
 import { availableParallelism } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Figure, formatFigures, formatNumber, median, type Target } from '../figures.ts';
 import { Generator, type Report } from './generator.ts';
 import { ensureCoturn, SERVERS, type Server, type ServerName, startServer } from './servers.ts';
@@ -27,6 +28,13 @@ const MAX_PROBE = 640_000;
 const BISECTIONS = 4;
 const HELD = 10_000;
 const MAX_KB_PER_ALLOCATION = 23;
+/** How often so many are made and released, and how much of memory may be left of that once it was quiet. */
+const HELD_ROUNDS = 4;
+const MAX_MB_LEFT = 10;
+/** V8 gives memory back by itself, in a few steps that it takes when little happens. */
+const QUIET_MS = 240_000;
+const LOOK_MS = 2000;
+const KB_PER_MB = 1024;
 
 interface Case {
   readonly name: string;
@@ -134,28 +142,47 @@ class Bench {
     }
   }
 
-  /** Resident memory of an allocation with a channel, and what is left after all are released. */
+  /** Resident memory of an allocation with a channel, and what is left after all are released, time and again. */
   async memory(): Promise<void> {
     const perAllocation = new Map<ServerName, number[]>();
+    const leftMb = new Map<ServerName, number[]>();
+    const quiet: Promise<void>[] = [];
     for (const [name, server] of this.#servers) {
       const hold = (clients: number) =>
         this.#generator.hold({ ...this.#place(server), clients, payloadBytes: 100 });
       await (await hold(100)).release();
       const before = { kb: server.residentKb(), descriptors: server.descriptors() };
-      const left: string[] = [];
-      for (let round = 0; round < 2; round += 1) {
+      const aboveMb = () => (server.residentKb() - before.kb) / KB_PER_MB;
+      const released: string[] = [];
+      for (let round = 0; round < HELD_ROUNDS; round += 1) {
         const held = await hold(HELD);
-        if (round === 0) perAllocation.set(name, [(server.residentKb() - before.kb) / HELD]);
+        if (round === 0) perAllocation.set(name, [(aboveMb() * KB_PER_MB) / HELD]);
         await held.release();
-        left.push(
-          `${server.residentKb() - before.kb} KB and ${server.descriptors() - before.descriptors} descriptors`,
-        );
+        released.push(aboveMb().toFixed(0));
       }
-      this.notes.push(
-        `${name}: of ${HELD} allocations made and released ${left[0]} are left, after as many again ${left[1]}.`,
-      );
+      const descriptors = server.descriptors() - before.descriptors;
+      const endedMs = performance.now();
+      const becomeQuiet = async () => {
+        while (aboveMb() > MAX_MB_LEFT && performance.now() - endedMs < QUIET_MS) await sleep(LOOK_MS);
+        leftMb.set(name, [aboveMb()]);
+        const seconds = Math.round((performance.now() - endedMs) / 1000);
+        this.notes.push(
+          `${name}: resident memory ${Math.round(before.kb / KB_PER_MB)} MB before; above that, each time ${HELD} ` +
+            `allocations were made and released: ${released.join(', ')} MB; after ${seconds} s of quiet ` +
+            `${aboveMb().toFixed(0)} MB. Descriptors left: ${descriptors}.`,
+        );
+      };
+      quiet.push(becomeQuiet());
     }
+    await Promise.all(quiet);
     for (const name of ['batched', 'portable'] as const) {
+      this.figures.push({
+        name: `${name}: memory left of ${HELD_ROUNDS} times ${HELD} allocations, once quiet`,
+        unit: 'MB',
+        ours: leftMb.get(name) ?? [],
+        floor: leftMb.get('coturn') ?? [],
+        target: { kind: 'value-at-most', bound: MAX_MB_LEFT },
+      });
       this.figures.push({
         name: `${name}: memory of an allocation with a channel`,
         unit: 'KB',

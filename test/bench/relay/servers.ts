@@ -16,6 +16,9 @@ export type ServerName = (typeof SERVERS)[number];
 
 const LOOPBACK = '127.0.0.1';
 const START_MS = 20_000;
+/** Relayed ports: not those that Linux hands out by itself, of which the generator takes thousands. */
+const MIN_PORT = 10_000;
+const MAX_PORT = 32_767;
 /** A Binding request (RFC 8489 s5): whoever answers it is there. */
 const BINDING = Buffer.from('000100002112a442706172ffffffffffffffffff', 'hex');
 
@@ -83,13 +86,15 @@ type Start = readonly [command: readonly string[], env: Readonly<Record<string, 
 function ours(dataPath: 'batched' | 'portable', port: number): Start {
   const main = join(import.meta.dirname, '../../../turn-host/main.ts');
   return [
-    [process.execPath, main],
+    [process.execPath, '--max-semi-space-size=4', main],
     {
       TURN_SECRET: SECRET,
       TURN_PORT: String(port),
       TURN_LISTEN: LOOPBACK,
       TURN_RELAY_IP: LOOPBACK,
       TURN_REALM: REALM,
+      TURN_MIN_PORT: String(MIN_PORT),
+      TURN_MAX_PORT: String(MAX_PORT),
       // The peers of the load are on loopback too.
       TURN_PEER_POLICY: 'public',
       TURN_ALLOW_LOOPBACK: '1',
@@ -108,6 +113,7 @@ function coturn(port: number, folder: string): Start {
       'turnserver',
       ...['-n', '--no-tls', '--no-dtls', '--no-tcp', '--no-tcp-relay', '--no-cli', '--relay-threads=1'],
       ...[`--listening-ip=${LOOPBACK}`, `--relay-ip=${LOOPBACK}`, `--listening-port=${port}`],
+      ...[`--min-port=${MIN_PORT}`, `--max-port=${MAX_PORT}`],
       ...['--allow-loopback-peers', `--realm=${REALM}`, '--use-auth-secret'],
       ...[`--static-auth-secret=${SECRET}`, `--pidfile=${join(folder, 'pid')}`],
       ...[`--log-file=${join(folder, 'log')}`, '--simple-log', `--userdb=${join(folder, 'db')}`],
