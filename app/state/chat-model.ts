@@ -27,6 +27,8 @@ export interface ChatModel {
   send(): ChatOutcome;
   /** As the engine's: to those who are here and did not get it. */
   sendAgain(id: string): ChatOutcome;
+  /** Makes the draft of an own message that cannot be sent again; what was for one stays for that one. */
+  writeAgain(message: ChatMessage): void;
   /** `listener` is called with every message that comes while the log is not read. */
   onUnread(listener: (message: ChatMessage) => void): void;
 }
@@ -72,6 +74,10 @@ export function createChatModel(chat: Chat): ChatModel {
       return outcome;
     },
     sendAgain: (id) => chat.sendAgain(id),
+    writeAgain({ text, privateWith }) {
+      setDraft([draft(), text].filter(Boolean).join('\n'));
+      if (privateWith) setRecipient(privateWith);
+    },
     onUnread(listener) {
       listeners.add(listener);
       onCleanup(() => listeners.delete(listener));

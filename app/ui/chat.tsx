@@ -226,7 +226,7 @@ function Again(props: { message: ChatMessage; deliveries: readonly ChatDelivery[
         .some(({ key }) => key === to.key),
     );
   const again = () => {
-    if (!here()) chat().setDraft([chat().draft(), props.message.text].filter(Boolean).join('\n'));
+    if (!here()) chat().writeAgain(props.message);
     else if (chat().sendAgain(props.message.id) === 'too-fast')
       props.model.notices.post({ kind: 'own-too-fast', name: '', about: 'too fast' });
   };

@@ -86,6 +86,9 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
       <ScreenStrip screen={props.model.screen}>
         <SharerTools model={props.model.pointer} screen={props.model.screen} />
       </ScreenStrip>
+      <Show when={props.model.isCutOff()}>
+        <CutOff model={props.model} />
+      </Show>
       <Choose>
         <Match when={view().phase === 'joining' && view().server === 'away'}>
           <Card title={title()} tone="warn">
@@ -128,9 +131,6 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
             Try again
           </button>
         </Strip>
-      </Show>
-      <Show when={props.model.isCutOff()}>
-        <CutOff model={props.model} />
       </Show>
       <Show when={connecting().length > 0 && !props.model.isCutOff()}>
         <Strip>

@@ -586,6 +586,20 @@ describe('the call', () => {
     expect([screen('call').relayOnly, screen('call').isCutOff()]).toEqual([true, false]);
   });
 
+  it('makes a draft of a message again beside what was written, and what was for one person stays theirs', () => {
+    const { screen } = joined();
+    const { chat } = screen('call');
+    const noor = { key: 'noor', name: 'Noor' };
+    const message = { kind: 'message', id: '1', from: null, atMs: 0, writtenAtMs: 0, text: 'psst' } as const;
+    chat.setDraft('Hello');
+    chat.writeAgain({ ...message, privateWith: noor });
+    expect([chat.draft(), chat.recipient()]).toEqual(['Hello\npsst', noor]);
+    chat.writeAgain({ ...message, privateWith: null });
+    expect(chat.recipient()).toEqual(noor);
+    // Who is not here is sent nothing, and neither is anybody else.
+    expect(chat.send()).toBe('nobody');
+  });
+
   it('turns camera and microphone off when it ends, whoever ended it', () => {
     const { call, medias } = joined();
     call.end('room-full');
