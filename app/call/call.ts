@@ -66,8 +66,14 @@ export function createCall(
   scope.onClose(() => screen.close());
   /** What the others know this person by; '' until it is computed, which is long before there is a link. */
   let ownKey = '';
+  /** '' until the keys are there, which is before there is a link. */
+  let roomId = '';
   const hands = createRaisedHands(() => ownKey);
-  const files = createFiles(scope, () => ownKey);
+  const files = createFiles(
+    scope,
+    () => ownKey,
+    () => roomId,
+  );
   const reactions = createReactions();
   const chat = createChat({ scope, nameOf: (key) => mesh?.nameOf(key) ?? '' });
   const pointers = createPointers(() => ownKey);
@@ -138,6 +144,7 @@ export function createCall(
   function start({ keys, identity, connections, fingerprint }: CallMaterial): void {
     scope.onClose(() => connections.close());
     if (signal.aborted) return;
+    roomId = keys.roomId;
     const hello: Hello = {
       version: 1,
       publicKey: identity.publicKey,

@@ -228,7 +228,27 @@ function dropWithHandles(): void {
   });
 }
 
-it('a transfer goes on after either side left and joined again in the same page, and where the file has a handle after a reload; and concerns no other tab', async () => {
+/** Joins in another tab of somebody's browser. */
+async function joinInTab(person: Person, url: string, name: string): Promise<Person> {
+  const page = await person.context.newPage();
+  await page.goto(url);
+  await page.getByRole('textbox', { name: 'Your name' }).fill(name);
+  await page.getByRole('button', { name: 'Join', exact: true }).click();
+  await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
+  return { ...person, name, page };
+}
+
+/** Sends a note, when whatever this tab took up from before would be there, and looks for `file`. */
+async function seesOnlyNotes(person: Person, receiver: Person, file: string): Promise<void> {
+  await receiver.tile(person.name).waitFor();
+  // Without a chunk: the receiver may take none now.
+  await dropFiles(person, { name: 'note.bin', sizeBytes: 0 });
+  await press(receiver, 'note.bin', 'Accept');
+  await card(person, 'note.bin').getByText(`${receiver.name} has all of it`).waitFor();
+  expect(await card(person, file).count()).toBe(0);
+}
+
+it('a transfer goes on after either side left and joined again, in the same page and in another, and concerns no other tab or call', async () => {
   const [alice, bob] = await two({ alice: { init: dropWithHandles }, bob: { init: gateChunks } });
   const size = 20 * MB;
   const chunks = Math.ceil(size / CHUNK_BYTES);
@@ -242,31 +262,30 @@ it('a transfer goes on after either side left and joined again in the same page,
   await expect.poll(() => taken(bob), PATIENTLY).toBe(200);
 
   // The same browser keeps what Alice sends; the tab that sends it goes on, and no other.
-  const tab = await alice.context.newPage();
-  await tab.goto(alice.page.url());
-  const other: Person = { ...alice, page: tab };
-  await tab.getByRole('textbox', { name: 'Your name' }).fill('Carol');
-  await tab.getByRole('button', { name: 'Join', exact: true }).click();
-  await bob.tile('Carol').waitFor();
-  // Without a chunk, for which Bob has no place now.
-  await dropFiles(other, { name: 'note.bin', sizeBytes: 0 });
-  await press(bob, 'note.bin', 'Accept');
-  await card(other, 'note.bin').getByText('Bob has all of it').waitFor();
-  expect(await card(other, 'film.bin').count()).toBe(0);
-  await tab.close();
+  const url = alice.page.url();
+  const carol = await joinInTab(alice, url, 'Carol');
+  await seesOnlyNotes(carol, bob, 'film.bin');
+  await carol.page.close();
 
   await letPass(bob, 250);
   await leaveAndReturn(alice);
   await says(alice, 'film.bin', / of 20\.0 MB to Bob/);
   await expect.poll(() => taken(bob), PATIENTLY).toBe(250);
 
-  await alice.page.reload();
-  await alice.join();
-  await says(alice, 'film.bin', 'This page was reloaded. Let it read the file again, and it goes on.');
-  await press(alice, 'film.bin', 'Read it again');
+  // Then in another call, where it is nobody's business, and back.
+  await alice.page.close();
+  const dave = await stage.open(stage.invitation(), 'Dave');
+  await dave.join();
+  const elsewhere = await joinInTab(alice, dave.page.url(), 'Alice');
+  await seesOnlyNotes(elsewhere, dave, 'film.bin');
+  await elsewhere.page.close();
+
+  const back = await joinInTab(alice, url, 'Alice');
+  await says(back, 'film.bin', 'This page was reloaded. Let it read the file again, and it goes on.');
+  await press(back, 'film.bin', 'Read it again');
   await letPass(bob, Number.MAX_SAFE_INTEGER);
   await says(bob, 'film.bin', /complete and verified/);
-  await says(alice, 'film.bin', 'Bob has all of it');
+  await says(back, 'film.bin', 'Bob has all of it');
   // What was on its way when Alice went is lost; what Bob had taken may have been on its way to his disk.
   expect(await taken(bob)).toBeLessThanOrEqual(chunks + 3 * WINDOW);
   expect(await save(bob, 'film.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: size }) });

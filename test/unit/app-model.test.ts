@@ -147,7 +147,11 @@ function fakeCall() {
     snapshot: subject.snapshot,
     subscribe: subject.subscribe,
     hands: createRaisedHands(() => '').face,
-    files: createFiles(new Scope(), () => '').face,
+    files: createFiles(
+      new Scope(),
+      () => '',
+      () => '',
+    ).face,
     reactions: createReactions().face,
     chat: createChat({ scope: new Scope(), nameOf: (key) => key }),
     pointers: createPointers(() => '').face,

@@ -47,7 +47,14 @@ interface Person extends Files {
 function person(key: string): Person {
   const scope = new Scope();
   onTestFinished(() => scope.close());
-  const made: Person = { key, ...createFiles(scope, () => made.key) };
+  const made: Person = {
+    key,
+    ...createFiles(
+      scope,
+      () => made.key,
+      () => 'room',
+    ),
+  };
   return made;
 }
 

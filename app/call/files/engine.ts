@@ -25,6 +25,7 @@ import {
   listUnfinished,
   recallFile,
   rememberFile,
+  roomTag,
   saveUnfinished,
   type UnfinishedSend,
 } from './unfinished.ts';
@@ -46,6 +47,7 @@ export interface FilesEngine {
 export interface FilesEngineOptions {
   readonly scope: Scope;
   readonly ownKey: () => string;
+  readonly roomId: () => string;
   readonly changed: (list: readonly TransferSnapshot[]) => void;
 }
 
@@ -66,8 +68,14 @@ const PICTURE_TYPES = /^image\/(png|jpeg|gif|webp)$/;
 const TELL_MS = 100;
 const METER_MS = 1_000;
 
-export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngineOptions): FilesEngine {
+export function createFilesEngine({
+  scope,
+  ownKey,
+  roomId,
+  changed: tellAll,
+}: FilesEngineOptions): FilesEngine {
   const store = createFileStore();
+  const room = roomTag(roomId());
   const sessions = new Set<Session>();
   /** How often each link was asked about here. */
   const seeks = new Map<Session, number>();
@@ -184,8 +192,8 @@ export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngi
     rememberFile(idText, file, prepared);
     setLeftBehind(true);
     void claimSend(idText, source.life.signal, true);
-    const { root } = prepared;
-    void saveUnfinished({ id: idText, root, name, type, sizeBytes, handle, receivers, atMs: Date.now() });
+    const entry = { id: idText, root: prepared.root, name, type, sizeBytes, handle, receivers };
+    void room.then((tag) => saveUnfinished({ ...entry, room: tag, atMs: Date.now() }));
   }
 
   /** One that waits for a receiver who is not here under the key of then. */
@@ -440,7 +448,8 @@ export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngi
   // ---- life
 
   async function restore(): Promise<void> {
-    const sends = await listUnfinished();
+    const [all, tag] = await Promise.all([listUnfinished(), room]);
+    const sends = all.filter((send) => send.room === tag);
     if (scope.signal.aborted) return;
     for (const send of sends) {
       if ([...outgoing.values()].some((one) => one.source.idText === send.id)) continue;
@@ -454,7 +463,7 @@ export function createFilesEngine({ scope, ownKey, changed: tellAll }: FilesEngi
     for (const session of sessions) proposeAll(session);
     changed();
     const nothingKept = await store.swept;
-    if (nothingKept && sends.length === 0 && order.length === 0) setLeftBehind(false);
+    if (nothingKept && all.length === 0 && order.length === 0) setLeftBehind(false);
   }
 
   async function provide(one: Outgoing, given: File | null): Promise<void> {

@@ -21,10 +21,11 @@ interface Link {
   take: ((frame: ArrayBuffer) => void) | null;
 }
 
-/** `ownKey` is the member key the others know this person by. */
+/** `ownKey` is the member key the others know this person by. Both are asked for once there is a link, not before. */
 export function createFiles(
   scope: Scope,
   ownKey: () => string,
+  roomId: () => string,
 ): { readonly feature: CallFeature; readonly face: Files } {
   const subject = createSubject<readonly TransferSnapshot[]>([]);
   const links = new Set<Link>();
@@ -44,7 +45,7 @@ export function createFiles(
   function load(): Promise<FilesEngine> {
     loading ??= import('./engine.ts').then(
       ({ createFilesEngine }) => {
-        engine = createFilesEngine({ scope, ownKey, changed: (list) => subject.set(list) });
+        engine = createFilesEngine({ scope, ownKey, roomId, changed: (list) => subject.set(list) });
         for (const link of links) connect(link);
         return engine;
       },

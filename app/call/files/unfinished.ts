@@ -2,11 +2,14 @@
  * What this browser was sending when a page ended: enough to go on when the file is had again. Owns one IndexedDB store,
  * and for calls of the same page the files themselves. Holds no contents.
  */
+import { joinFields } from '../../crypto/bytes.ts';
 import type { Prepared } from './file-store.ts';
 
 export interface UnfinishedSend {
   /** 32 hexadecimal digits. */
   readonly id: string;
+  /** The call it belongs to: what is sent in one is nobody's business in another. */
+  readonly room: string;
   readonly root: Uint8Array<ArrayBuffer>;
   readonly name: string;
   readonly type: string;
@@ -51,6 +54,12 @@ export function claimSend(id: string, signal: AbortSignal, wait: boolean): Promi
     else
       navigator.locks.request(`parley-files ${id}`, { ifAvailable: !wait }, hold).catch(() => resolve(true));
   });
+}
+
+/** Names a call to itself alone: whoever reads this browser's storage learns no room from it. 32 hexadecimal digits. */
+export async function roomTag(roomId: string): Promise<string> {
+  const hash = await crypto.subtle.digest('SHA-256', joinFields('parley/files/room', roomId));
+  return Array.from(new Uint8Array(hash, 0, 16), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 /** Best effort: without a database sendings do not outlive the page. */
