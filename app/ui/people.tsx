@@ -41,8 +41,8 @@ export function People(props: { model: CallModel }) {
       </Show>
       <Show when={any('relayed')}>
         <p class="hint">
-          Through the relay: your networks allow no direct path, so the operator’s relay passes sound and
-          picture on, sealed. It can neither see nor hear you.
+          Through the relay: your networks allow no direct path, or one of you chose <i>Relay only</i>. So the
+          operator’s relay passes sound and picture on, sealed. It can neither see nor hear you.
         </p>
       </Show>
     </div>
