@@ -29,6 +29,8 @@ export interface FuzzOptions {
 
 export interface FuzzReport {
   readonly sent: number;
+  /** Of those, the ones that were well-formed requests and got as far as being judged. */
+  readonly requests: number;
   /** Exceptions that reached the engine's last guard, and those that reached the process. */
   readonly unhandled: number;
   readonly uncaught: number;
@@ -203,10 +205,12 @@ export async function fuzzRelay({ seed, packets, env = {}, onProgress }: FuzzOpt
   };
   process.on('uncaughtException', onUncaught);
   process.on('unhandledRejection', onUncaught);
-  const config = relayConfig({ TURN_PEER_POLICY: 'room', TURN_LOG: 'debug', ...env });
+  // What would not be answered is not even read, so everybody is answered.
+  const limits = { TURN_MAX_UNAUTHENTICATED_PER_SECOND: '1000000' };
+  const config = relayConfig({ TURN_PEER_POLICY: 'room', TURN_LOG: 'debug', ...limits, ...env });
   const host = await startTurnHost(config, {
     log: (line) => {
-      if (line.startsWith('a packet was dropped')) {
+      if (line.startsWith('a packet was dropped') || line.startsWith('an allocation was not made')) {
         faults.push(line);
       }
     },
@@ -252,6 +256,7 @@ export async function fuzzRelay({ seed, packets, env = {}, onProgress }: FuzzOpt
     sent,
     uncaught,
     unhandled: host.counted('unhandled'),
+    requests: host.counted('requests'),
     callSent: call.sent,
     callReceived: call.received,
     driftBytes,
