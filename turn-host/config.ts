@@ -14,7 +14,7 @@ export interface RelayLimits {
   /** Allocations of one peer id, whatever its credential. */
   readonly allocationsPerUser: number;
   readonly allocationsPerRoom: number;
-  /** Of one source address (IPv6: of its /64), five seconds' worth at once. 0: no limit. */
+  /** Of one source address (IPv6: of its /64), five seconds' worth at once; also of connections. 0: no limit. */
   readonly newAllocationsPerSecond: number;
   readonly permissions: number;
   readonly channels: number;

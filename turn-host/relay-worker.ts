@@ -18,6 +18,8 @@ import { SourceLimiter } from './policy/source-limiter.ts';
 
 const WANTED_BUFFER_BYTES = 4 << 20;
 const BURST_SECONDS = 4;
+/** Of new allocations, and so of new connections. */
+const NEW_BURST_SECONDS = 5;
 /** How often a port of the system's choice may be taken by UDP and not by TCP, or the other way round. */
 const PORT_ATTEMPTS = 8;
 
@@ -118,7 +120,10 @@ class Worker implements RelayWorker {
     });
     this.#certificate = certificate;
     const share = (count: number) => Math.ceil(count / config.workers);
-    this.#gate = new ConnectionGate(share(limits.connections), limits.connectionsPerSource);
+    // As often as they may make allocations, for which they need one.
+    const perSecond = limits.newAllocationsPerSecond;
+    const pace = perSecond === 0 ? null : new SourceLimiter(perSecond, perSecond * NEW_BURST_SECONDS);
+    this.#gate = new ConnectionGate(share(limits.connections), limits.connectionsPerSource, pace);
   }
 
   takeControl(packet: Buffer, client: ControlClient): void {

@@ -250,8 +250,22 @@ it('takes only so many connections of one source, and again when they are gone',
   await (await stage.member('red.one', wire)).allocate();
 });
 
+it('takes only so many new connections of one source in a time, whatever became of those before', async () => {
+  const { port } = await stage.start({ TURN_MAX_NEW_PER_SECOND: '1' });
+  for (let count = 0; count < 12; count += 1) {
+    const stream = connect(port, '127.0.0.1');
+    stream.on('error', () => undefined);
+    await once(stream, 'connect');
+    stream.destroy();
+  }
+  const { relay } = stage;
+  await expect.poll(() => relay.counted('connectionsMade') + relay.counted('connectionsRefused')).toBe(12);
+  expect(relay.counted('connectionsMade')).toBeGreaterThanOrEqual(5);
+  expect(relay.counted('connectionsMade')).toBeLessThan(12);
+});
+
 it('counts the addresses of one IPv6 network as one source', () => {
-  const gate = new ConnectionGate(10, 2);
+  const gate = new ConnectionGate(10, 2, null);
   expect(['2a00::1', '2a00::ffff:2', '2a00:0:0:0:1::3', '2a00:0:0:1::4'].map((ip) => gate.enter(ip))).toEqual(
     [true, true, false, true],
   );

@@ -63,10 +63,11 @@ export class AllocateHandler {
       return;
     }
     this.#pending.set(fiveTuple, message.transactionID);
-    void this.#make(message, reply, user, relays).finally(() => this.#pending.delete(fiveTuple));
+    void this.#make(message, reply, user, relays)
+      .catch((error: unknown) => this.#context.fault(error, 'an allocation was not answered: a fault'))
+      .finally(() => this.#pending.delete(fiveTuple));
   }
 
-  /** Never rejects. */
   async #make(
     message: IncomingMessage,
     reply: Message,

@@ -29,8 +29,8 @@ export class AnswerGate {
     return true;
   }
 
-  /** Whether a challenge would get through now; counted as kept back if not. None need be made then. */
-  mayChallenge({ client }: IncomingMessage): boolean {
+  /** Whether an answer to whoever is not authenticated would leave now; counted as kept back if not, and need not be made. */
+  mayAnswer({ client }: IncomingMessage): boolean {
     if (this.#isOpen(client)) {
       return true;
     }

@@ -26,8 +26,8 @@ export interface AuthenticatorOptions {
   readonly nonceKey: Uint8Array;
   /** Unix time in milliseconds. */
   readonly now: () => number;
-  /** Whether a challenge to whoever sent that would leave at all. */
-  readonly mayChallenge: (message: IncomingMessage) => boolean;
+  /** Whether an answer to whoever sent that, not being authenticated, would leave at all. */
+  readonly mayAnswer: (message: IncomingMessage) => boolean;
   readonly refuse: (reply: Message, code: ErrorCode) => void;
 }
 
@@ -55,7 +55,7 @@ export function allocationEndMs(user: User): number {
 }
 
 export function createAuthenticator(options: AuthenticatorOptions): Authenticate {
-  const { secrets, realm, nonceKey, now, mayChallenge, refuse } = options;
+  const { secrets, realm, nonceKey, now, mayAnswer, refuse } = options;
 
   /** node-turn keeps every nonce it ever gave for an hour; these say themselves when and to whom they were given. */
   const nonceAt = (message: Message, seconds: number): Buffer => {
@@ -77,7 +77,7 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
 
   /** Unsigned, as who asks is not known (RFC 8489 s9.2.4). */
   const challenge = (message: IncomingMessage, reply: Message, code: 401 | 438): Authentication => {
-    if (!mayChallenge(message)) {
+    if (!mayAnswer(message)) {
       return REFUSED;
     }
     reply.addAttribute('realm', realm);
@@ -108,7 +108,9 @@ export function createAuthenticator(options: AuthenticatorOptions): Authenticate
     const claimedRealm = message.getAttribute('realm');
     const nonce = message.getAttribute('nonce');
     if (typeof username !== 'string' || typeof claimedRealm !== 'string' || typeof nonce !== 'string') {
-      refuse(reply, 400);
+      if (mayAnswer(message)) {
+        refuse(reply, 400);
+      }
       return REFUSED;
     }
     if (!nonceIsFresh(message, nonce)) {

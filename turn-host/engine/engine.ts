@@ -8,7 +8,7 @@ import type { AnswerSocket } from 'node-turn/lib/transport.js';
 import { ipWords } from '../data-path/ip-words.ts';
 import { AllocateHandler } from './allocate.ts';
 import { AnswerGate } from './answer-gate.ts';
-import { addXorAddress } from './answers.ts';
+import { addXorAddress, type ErrorCode } from './answers.ts';
 import { type Authenticate, createAuthenticator } from './authentication.ts';
 import { EngineContext, type EngineOptions } from './context.ts';
 import { ClientTransport, type ControlClient, fiveTupleOf } from './control-client.ts';
@@ -43,7 +43,7 @@ export class TurnEngine {
     this.#gate = new AnswerGate(context);
     this.#authenticate = createAuthenticator({
       ...{ secrets, realm, nonceKey, now },
-      mayChallenge: (message) => this.#gate.mayChallenge(message),
+      mayAnswer: (message) => this.#gate.mayAnswer(message),
       refuse: (reply, code) => context.refuse(reply, code),
     });
     const allocate = new AllocateHandler(context);
@@ -122,21 +122,25 @@ export class TurnEngine {
     if (method === Method.binding) {
       if (message.unknownRequired.length > 0) {
         this.#context.refuseUnknown(message.reply(), message.unknownRequired);
-        return;
+      } else if (this.#gate.mayAnswer(message)) {
+        this.#server.emit('message', message);
       }
     } else if (!SERVED_METHODS.has(method)) {
-      this.#context.refuse(message.reply(), 400);
-      return;
+      this.#refuseStranger(message, 400);
     } else if (
-      method !== Method.allocate &&
-      this.#context.allocations.find(message.transport.get5Tuple()) === undefined
+      method === Method.allocate ||
+      this.#context.allocations.find(message.transport.get5Tuple()) !== undefined
     ) {
-      if (method !== Method.refresh || !this.#refresh.answerFarewell(message)) {
-        this.#context.refuse(message.reply(), 437);
-      }
-      return;
+      this.#server.emit('message', message);
+    } else if (method !== Method.refresh || !this.#refresh.answerFarewell(message)) {
+      this.#refuseStranger(message, 437);
     }
-    this.#server.emit('message', message);
+  }
+
+  #refuseStranger(message: IncomingMessage, code: ErrorCode): void {
+    if (this.#gate.mayAnswer(message)) {
+      this.#context.refuse(message.reply(), code);
+    }
   }
 
   #authorize(message: IncomingMessage, done: (error: Error | null, reply: Message) => void): void {

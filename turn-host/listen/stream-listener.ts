@@ -9,6 +9,7 @@ import { FrameKind, kindOf } from '../data-path/frames.ts';
 import { familyOf, readIp } from '../data-path/ip-words.ts';
 import type { ControlStream } from '../engine/control-client.ts';
 import { Counter, type CounterName, type Counters } from '../metrics/counters.ts';
+import type { SourceLimiter } from '../policy/source-limiter.ts';
 import type { Certificate } from './certificate.ts';
 import type { Backlog, ControlTurns } from './control-turns.ts';
 import { StreamFramer } from './framer.ts';
@@ -51,18 +52,24 @@ export interface StreamListener {
 export class ConnectionGate {
   readonly #inAll: number;
   readonly #perSource: number;
+  readonly #pace: SourceLimiter | null;
   readonly #bySource = new Map<string, number>();
   #open = 0;
 
-  constructor(inAll: number, perSource: number) {
+  /** `pace` limits how often one source may open one: a handshake costs more than anything else a stranger can ask for. */
+  constructor(inAll: number, perSource: number, pace: SourceLimiter | null) {
     this.#inAll = inAll;
     this.#perSource = perSource;
+    this.#pace = pace;
   }
 
   enter(ip: string): boolean {
     const source = sourceOf(ip);
     const held = this.#bySource.get(source) ?? 0;
     if (this.#open >= this.#inAll || held >= this.#perSource) {
+      return false;
+    }
+    if (this.#pace !== null && !this.#pace.take(ip, performance.now())) {
       return false;
     }
     this.#open += 1;

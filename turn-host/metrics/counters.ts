@@ -24,11 +24,11 @@ export const Counter = {
   droppedUnsent: 12,
   /** For the control plane, which was too far behind. */
   droppedControl: 13,
-  /** Control: packets that are no STUN message, no request, or that met a fault of ours. */
+  /** Control: packets that are no STUN message, or one longer than is due or with a wrong fingerprint; no request; a fault of ours. */
   droppedNoStun: 14,
   droppedNoRequest: 15,
   unhandled: 16,
-  /** Answers kept back: too many for their source, or too large for what was asked. */
+  /** Answers kept back, most not even made: too many for their source, or too large for what was asked. */
   droppedUnauthenticated: 17,
   requests: 18,
   /** Requests whose sender was not authenticated: challenged, or with a wrong credential. */
