@@ -27,8 +27,8 @@ export const EPOLL_CTL_DEL = 2;
 export const EPOLLIN = 1;
 
 export const CLOCK_MONOTONIC = 1;
-export const TFD_NONBLOCK = SOCK_NONBLOCK;
-export const TFD_CLOEXEC = SOCK_CLOEXEC;
+export const TFD_NONBLOCK = 0o4000;
+export const TFD_CLOEXEC = 0o2000000;
 
 export const EINTR = 4;
 export const EAGAIN = 11;
