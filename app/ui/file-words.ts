@@ -12,6 +12,7 @@ export function sizeWords(bytes: number): string {
     value /= 1000;
     unit += 1;
   }
+  if (bytes === 1) return '1 byte';
   return `${unit > 0 && value < 99.5 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
 }
 

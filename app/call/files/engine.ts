@@ -51,6 +51,18 @@ export interface FilesEngineOptions {
   readonly changed: (list: readonly TransferSnapshot[]) => void;
 }
 
+/** What a person chose to send: a file as it is, or an archive still to be made. */
+interface Content {
+  readonly name: string;
+  readonly type: string;
+  readonly sizeBytes: number;
+  readonly handle: FileSystemFileHandle | null;
+  /** Null when it cannot be read. */
+  readonly file: (source: Source) => Promise<Blob | null>;
+  /** How much of all the reading is left once `file` is had, 0 to 1. */
+  readonly share: number;
+}
+
 /** More files than these at once go as one archive: nobody wants to answer so many questions. */
 const MAX_SINGLE_FILES = 10;
 /** Offers and transfers of one peer that are not over. */
@@ -275,17 +287,6 @@ export function createFilesEngine({
     }
   }
 
-  interface Content {
-    readonly name: string;
-    readonly type: string;
-    readonly sizeBytes: number;
-    readonly handle: FileSystemFileHandle | null;
-    /** Null when it cannot be read. */
-    readonly file: (source: Source) => Promise<Blob | null>;
-    /** Of the reading, how much is left once `file` is had. */
-    readonly share: number;
-  }
-
   async function sendOne({ file, share, ...content }: Content, keys: readonly string[]): Promise<void> {
     const id = crypto.getRandomValues(new Uint8Array(ID_BYTES));
     const life = new AbortController();
@@ -500,6 +501,8 @@ export function createFilesEngine({
   }
 
   scope.onClose(() => {
+    // What was received in the last moment can still be saved.
+    tell();
     if (timer !== null) clearTimeout(timer);
     for (const one of incoming.values()) one.suspend();
     store.close();
