@@ -3,6 +3,7 @@
  * received. Knows the screens by their accessible names.
  */
 import { createHash } from 'node:crypto';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import type { Locator, Page } from 'playwright-core';
 import type { Person } from './harness.ts';
 
@@ -44,6 +45,13 @@ export function hashOfMade({ sizeBytes, seed = 1 }: Pick<MadeFile, 'sizeBytes' |
   for (let at = 0; at < sizeBytes; at += PIECE_BYTES)
     hash.update(makePiece(seed, at, Math.min(PIECE_BYTES, sizeBytes - at)));
   return hash.digest('hex');
+}
+
+/** Writes a made file to the disk. */
+export function writeMade(path: string, { sizeBytes, seed = 1 }: Pick<MadeFile, 'sizeBytes' | 'seed'>): void {
+  writeFileSync(path, '');
+  for (let at = 0; at < sizeBytes; at += PIECE_BYTES)
+    appendFileSync(path, makePiece(seed, at, Math.min(PIECE_BYTES, sizeBytes - at)));
 }
 
 /** Runs in the page: files in pieces that the browser keeps outside of the script's heap. */

@@ -1,7 +1,10 @@
 /** Files between real browsers. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { card, dropFiles, hashOfMade, press, save, says } from './files-in-page.ts';
+import { card, dropFiles, hashOfMade, press, save, says, writeMade } from './files-in-page.ts';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
@@ -167,26 +170,23 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
   const before = await chunksTaken(bob.page);
   await rejoin(alice);
   await says(alice, 'film.bin', /Choose the same file again/);
-  const choosing = alice.page.waitForEvent('filechooser');
-  await press(alice, 'film.bin', 'Choose the file');
-  const chooser = await choosing;
-  await chooser.setFiles({ name: 'film.bin', mimeType: '', buffer: Buffer.alloc(size) });
-  await says(alice, 'film.bin', 'That is another file, or it has changed since.');
-  await dropFilm(alice, size);
-  await says(bob, 'film.bin', /complete and verified/);
+  const folder = mkdtempSync(join(tmpdir(), 'parley-film-'));
+  try {
+    const path = join(folder, 'film.bin');
+    writeFileSync(path, Buffer.alloc(size));
+    const choosing = alice.page.waitForEvent('filechooser');
+    await press(alice, 'film.bin', 'Choose the file');
+    await (await choosing).setFiles(path);
+    await says(alice, 'film.bin', 'That is another file, or it has changed since.');
+    writeMade(path, { sizeBytes: size });
+    await card(alice, 'film.bin').locator('input[type=file]').setInputFiles(path);
+    await says(bob, 'film.bin', /complete and verified/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
   // Two interruptions cost a window each, and what the first life of Bob's page had is not sent again.
   expect(await chunksTaken(bob.page)).toBeLessThanOrEqual(chunks * 0.8 + 2 * 16);
   expect(await chunksTaken(bob.page)).toBeGreaterThan(before);
   expect(await save(bob, 'film.bin')).toEqual(expected('film.bin', size));
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
-
-async function dropFilm(person: Person, sizeBytes: number): Promise<void> {
-  const { makePiece } = await import('./files-in-page.ts');
-  const piece = 4 * 1024 * 1024;
-  const parts: Uint8Array[] = [];
-  for (let at = 0; at < sizeBytes; at += piece) parts.push(makePiece(1, at, Math.min(piece, sizeBytes - at)));
-  await card(person, 'film.bin')
-    .locator('input[type=file]')
-    .setInputFiles({ name: 'film.bin', mimeType: '', buffer: Buffer.concat(parts) });
-}

@@ -152,7 +152,7 @@ it('names, lengths, hashes and orders that lie are shown as text, thrown away, o
   await order(mallory, [Uint8Array.of(1, 99, 0, 0, 0, 0)], 25);
   await alice.tile('Mallory').waitFor({ state: 'detached' });
   await alice.page.getByRole('button', { name: 'People', exact: true }).click();
-  await alice.page.getByText('cut off: sent what no honest page sends').waitFor();
+  await alice.page.getByText('Cut off: their page sent what no honest one sends').waitFor();
   expect(await alice.page.evaluate(() => window.parleyHacked)).toBeUndefined();
   expect(alice.problems).toEqual([]);
 });
