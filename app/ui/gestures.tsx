@@ -109,9 +109,6 @@ export function ReactionMenu(props: { model: GesturesModel }) {
       tabindex="-1"
       ref={menu}
       onKeyDown={onKeyDown}
-      onToggle={(event) => {
-        if (event.newState === 'open') items()[0]?.focus();
-      }}
     >
       <For each={REACTIONS}>
         {({ emoji, name }, reaction) => (
@@ -119,6 +116,8 @@ export function ReactionMenu(props: { model: GesturesModel }) {
             type="button"
             role="menuitem"
             tabindex="-1"
+            // As the menu opens, not after: the next key may be on its way.
+            autofocus={reaction() === 0}
             aria-label={name}
             title={name}
             onClick={() => {
