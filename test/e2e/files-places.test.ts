@@ -235,12 +235,13 @@ async function joinInTab(person: Person, url: string, name: string): Promise<Per
   await page.getByRole('textbox', { name: 'Your name' }).fill(name);
   await page.getByRole('button', { name: 'Join', exact: true }).click();
   await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
-  return { ...person, name, page };
+  const tile = (peer: string) => page.getByRole('group', { name: new RegExp(`^${peer}(, muted)?$`) });
+  return { ...person, name, page, tile };
 }
 
 /** Sends a note, when whatever this tab took up from before would be there, and looks for `file`. */
 async function seesOnlyNotes(person: Person, receiver: Person, file: string): Promise<void> {
-  await receiver.tile(person.name).waitFor();
+  await person.tile(receiver.name).waitFor();
   // Without a chunk: the receiver may take none now.
   await dropFiles(person, { name: 'note.bin', sizeBytes: 0 });
   await press(receiver, 'note.bin', 'Accept');
