@@ -133,7 +133,8 @@ export function Dialog(props: { title: string; open: boolean; onClose: () => voi
       }}
       class="dialog"
       aria-labelledby={title}
-      onClose={() => props.onClose()}
+      // The event comes a while after the dialog closed: it may be open again, for another reason.
+      onClose={() => element?.open || props.onClose()}
     >
       <Show when={props.open}>
         <div class="dialog-body">
