@@ -12,6 +12,8 @@ declare global {
     parleyDrop?: () => void;
     /** Chunks that this page has taken so far, where a test counts them. */
     parleyTaken?: number;
+    /** Takes what was held back of files, and all that comes. */
+    parleyTakeOn?: () => void;
   }
 }
 
