@@ -21,16 +21,12 @@
  * An empty `candidate` string is the end of candidates (W3C webrtc-pc s4.8.1.1), so it needs no kind of its own.
  */
 
+import { decodeText, isSdp, readCandidate } from './session-text.ts';
+
 const VERSION = 1;
 /** Longest frame, in bytes. */
 export const MAX_CONTROL_BYTES = 64 * 1024;
 const CONFIRM_TAG_BYTES = 32;
-const MAX_SDP_CHARS = 32 * 1024;
-const MAX_CANDIDATE_CHARS = 512;
-const MAX_MID_CHARS = 64;
-/** RFC 8839 s5.4: ice-ufrag is 4 to 256 characters. */
-const MAX_USERNAME_FRAGMENT_CHARS = 256;
-const MAX_M_LINE_INDEX = 0xffff;
 /** Reactions that have a number. */
 export const REACTION_COUNT = 6;
 export const MAX_HAND_STAMP = 0xffff_ffff;
@@ -182,47 +178,12 @@ function decodeCandidate(body: Uint8Array): ControlFrame | null {
   } catch {
     return null;
   }
-  if (!Array.isArray(value) || value.length !== 4) return null;
-  const fields: readonly unknown[] = value;
-  const [candidate, sdpMid, sdpMLineIndex, usernameFragment] = fields;
-  if (!isLine(candidate, MAX_CANDIDATE_CHARS)) return null;
-  if (sdpMid !== null && !isLine(sdpMid, MAX_MID_CHARS)) return null;
-  if (sdpMLineIndex !== null && !isIndex(sdpMLineIndex)) return null;
-  if (usernameFragment !== null && !isLine(usernameFragment, MAX_USERNAME_FRAGMENT_CHARS)) return null;
-  // W3C webrtc-pc s4.4.2, addIceCandidate: a candidate must say which m-line it is for.
-  if (candidate !== '' && sdpMid === null && sdpMLineIndex === null) return null;
-  return { kind: 'candidate', candidate, sdpMid, sdpMLineIndex, usernameFragment };
+  const candidate = readCandidate(value);
+  return candidate && { kind: 'candidate', ...candidate };
 }
 
 function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
-}
-
-function decodeText(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
-function isSdp(text: string): boolean {
-  if (text.length === 0 || text.length > MAX_SDP_CHARS) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: SDP is text lines; no other control belongs in it.
-  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/.test(text);
-}
-
-/** One line of at most `maxChars`: a line break in it could smuggle a second SDP line. */
-function isLine(value: unknown, maxChars: number): value is string {
-  if (typeof value !== 'string' || value.length > maxChars) return false;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what is refused here.
-  return !/[\u0000-\u001f\u007f]/.test(value);
-}
-
-function isIndex(value: unknown): value is number {
-  if (typeof value !== 'number' || !Number.isInteger(value)) return false;
-  // JSON has a -0, which would not be written again as it was read.
-  return value >= 0 && value <= MAX_M_LINE_INDEX && !Object.is(value, -0);
 }
 
 function concat(head: Uint8Array, tail: Uint8Array): Uint8Array<ArrayBuffer> {

@@ -8,12 +8,11 @@ import {
   REACTION_COUNT,
 } from '../../app/wire/control.ts';
 import { decodeHello, encodeHello } from '../../app/wire/hello.ts';
+import { type CandidateFrame, MAX_SDP_CHARS } from '../../app/wire/session-text.ts';
 import {
-  type CandidateFrame,
   decodeSignal,
   encodeSignal,
   MAX_CANDIDATES,
-  MAX_SDP_CHARS,
   MAX_SIGNAL_BYTES,
   type SignalFrame,
 } from '../../app/wire/signal.ts';
