@@ -8,6 +8,7 @@ import { createGate, type FeatureFrame, type LinkPort } from './channels/link-po
 import { codecsFor } from './codecs.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
+import { createOutgoingTrack, type SendTrack } from './media/outgoing-track.ts';
 import { createScreenSender, type ScreenSender } from './media/screen-sender.ts';
 import type { ScreenTracks } from './media/screen-types.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
@@ -110,8 +111,6 @@ const TRANSCEIVERS = [
 ] as const;
 const MICROPHONE = 0;
 const CAMERA = 1;
-const SCREEN = 2;
-const SCREEN_AUDIO = 3;
 /** Asking the browser about a link stops its threads for a moment; nothing is asked while first frames are due. */
 const CALM_MS = 2_000;
 /**
@@ -132,6 +131,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const screen = new MediaStream();
   const outgoing = { main: new MediaStream(), screen: new MediaStream() };
   let tracks = options.tracks;
+  let sendMicrophone: SendTrack | null = null;
+  let sendCamera: SendTrack | null = null;
   let screenSender: ScreenSender | null = null;
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
@@ -206,7 +207,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       signal,
       once: true,
     });
-    const [screenVideo, screenAudio] = [list[SCREEN]?.sender, list[SCREEN_AUDIO]?.sender];
+    const [microphone, camera, screenVideo, screenAudio] = list.map(({ sender }) => sender);
+    if (microphone) sendMicrophone = createOutgoingTrack(microphone);
+    if (camera) sendCamera = createOutgoingTrack(camera);
     if (screenVideo && screenAudio) screenSender = createScreenSender(screenVideo, screenAudio, signal);
     scalePicture(FIRST_PICTURE_SCALE);
     applyTracks();
@@ -222,17 +225,11 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   }
 
   function applyTracks(): void {
+    if (ended) return;
     const allowed = mediaFlows ? tracks : NO_TRACKS;
-    replace(MICROPHONE, allowed.microphone);
-    replace(CAMERA, allowed.camera);
+    sendMicrophone?.(allowed.microphone);
+    sendCamera?.(allowed.camera);
     screenSender?.send(allowed.screen);
-  }
-
-  function replace(index: number, track: MediaStreamTrack | null): void {
-    const sender = transceivers[index]?.sender;
-    if (!sender || ended || sender.track === track) return;
-    // Rejected only when the connection closes or the kind is wrong, and the kinds are ours.
-    sender.replaceTrack(track).catch(() => undefined);
   }
 
   function announceMedia(): void {

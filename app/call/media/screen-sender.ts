@@ -2,6 +2,7 @@
  * How a screen is sent over one link: which tracks, how large, how often and what gives way when the path does not carry it
  * all. Owns the parameters of the two senders; borrows the tracks, and knows no peer connection.
  */
+import { createOutgoingTrack } from './outgoing-track.ts';
 import type { ScreenMode, ScreenTracks } from './screen-types.ts';
 
 /** What may be spent, and what is kept (webrtc-pc s5.2, mst-content-hint s4). */
@@ -32,6 +33,8 @@ export function createScreenSender(
   audio: RTCRtpSender,
   signal: AbortSignal,
 ): ScreenSender {
+  const sendVideo = createOutgoingTrack(video);
+  const sendAudio = createOutgoingTrack(audio);
   let sent: ScreenTracks | null = null;
   let scale = 1;
   let tuned = '';
@@ -57,11 +60,6 @@ export function createScreenSender(
       .catch(() => undefined);
   }
 
-  function replace(sender: RTCRtpSender, track: MediaStreamTrack | null): void {
-    // Rejected only when the connection closes or the kind is wrong, and the kinds are ours.
-    if (sender.track !== track) sender.replaceTrack(track).catch(() => undefined);
-  }
-
   return {
     send(screen) {
       if (signal.aborted || screen === sent) return;
@@ -75,8 +73,8 @@ export function createScreenSender(
       }
       sent = screen;
       if (screen) tune(screen.mode);
-      replace(video, screen?.video ?? null);
-      replace(audio, screen?.audio ?? null);
+      sendVideo(screen?.video ?? null);
+      sendAudio(screen?.audio ?? null);
     },
   };
 }
