@@ -9,10 +9,11 @@ const COMPARING = ['test/e2e/files-beside-media.test.ts', 'test/e2e/files-large.
 
 const common = {
   environment: 'node',
-  // A guard against hanging, not a measure: a machine that does something else besides may be ten times slower.
-  testTimeout: 120_000,
+  // Guards against hanging, not measures: a machine that does something else besides may be ten times slower.
+  testTimeout: 300_000,
   hookTimeout: 120_000,
   teardownTimeout: 20_000,
+  expect: { poll: { timeout: 60_000 } },
   pool: 'forks',
 } as const;
 

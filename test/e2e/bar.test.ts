@@ -3,7 +3,6 @@ import { expect, it } from 'vitest';
 import type { Person } from './harness.ts';
 import { useStage } from './stage.ts';
 
-const PATIENTLY = { timeout: 20_000 };
 const stage = useStage({ turn: false });
 
 const NAMES = [
@@ -33,7 +32,7 @@ it('what has no room in the bar is under More by the same name, in the same orde
   for (const width of [320, 390, 768, 1280, 1920]) {
     await alice.page.setViewportSize({ width, height: 700 });
     await expect
-      .poll(() => bar(alice).evaluate((element) => element.scrollWidth <= element.clientWidth), PATIENTLY)
+      .poll(() => bar(alice).evaluate((element) => element.scrollWidth <= element.clientWidth))
       .toBe(true);
     const shown = await names(alice, '.bar');
     await button(alice, 'More').click();
@@ -71,6 +70,7 @@ it('shortcuts are listed under ?, and the arrow keys, Home and End move along th
   await alice.join();
   await alice.page.keyboard.press('?');
   const dialog = alice.page.getByRole('dialog', { name: 'Shortcuts' });
+  await dialog.waitFor();
   const keys = await dialog.locator('kbd').allTextContents();
   for (const key of ['M', 'V', 'S', 'P', 'R', 'H', 'C', '?', 'Space']) expect(keys).toContain(key);
   await alice.page.keyboard.press('Escape');
@@ -104,10 +104,10 @@ it('makes way on a touched screen after a while, for eyes only, and comes back w
   await alice.tile('Bob').waitFor();
   const height = () => bar(alice).evaluate((element) => element.getBoundingClientRect().height);
   expect(await height()).toBeGreaterThan(44);
-  await expect.poll(height, PATIENTLY).toBe(0);
+  await expect.poll(height).toBe(0);
   expect(await button(alice, 'Leave').count()).toBe(1);
   await alice.tile('Bob').click();
-  await expect.poll(height, PATIENTLY).toBeGreaterThan(44);
+  await expect.poll(height).toBeGreaterThan(44);
   await button(alice, 'Chat').click();
   await alice.page.getByRole('log', { name: 'Messages' }).waitFor();
   await new Promise((resolve) => setTimeout(resolve, 7_000));

@@ -4,9 +4,6 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 60_000 };
-
 /**
  * Of each section of sound or picture that a person receives, the first one of the same stream, or -1; and when what came of
  * voice and camera is played, by the clock of who sent it.
@@ -43,7 +40,7 @@ it('two people see and hear each other directly, voice and picture in step and a
     expect((await playout(person)).streams).toEqual([0, 0, 2, 2]);
     // The browser has a time of playing only for streams that it keeps in step.
     await expect
-      .poll(async () => (await playout(person)).times.map((time) => time > 0), PATIENTLY)
+      .poll(async () => (await playout(person)).times.map((time) => time > 0))
       .toEqual([true, true]);
   }
 });

@@ -5,9 +5,6 @@ import { encodeChat } from '../../app/wire/chat.ts';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 20_000 };
-
 const stage = useStage();
 
 declare global {
@@ -74,7 +71,7 @@ function messages(person: Person): Promise<string[]> {
 }
 
 const soon = (person: Person, expected: readonly string[]) =>
-  expect.poll(() => messages(person), PATIENTLY).toEqual(expected);
+  expect.poll(() => messages(person)).toEqual(expected);
 
 it('two people: unread is counted and said, what is written is delivered, and the server sees none of it', async () => {
   const url = stage.invitation();
@@ -98,15 +95,13 @@ it('two people: unread is counted and said, what is written is delivered, and th
       const before = frames.length;
       await new Promise((resolve) => setTimeout(resolve, 1_500));
       return frames.length - before;
-    }, PATIENTLY)
+    })
     .toBe(0);
   frames.length = 0;
 
   await openChat(alice);
   await write(alice, 'Are we recording?');
-  await expect
-    .poll(() => button(bob, 'Chat').getAttribute('aria-description'), PATIENTLY)
-    .toBe('1 unread message');
+  await expect.poll(() => button(bob, 'Chat').getAttribute('aria-description')).toBe('1 unread message');
   await bob.page.getByRole('status', { name: 'Notices' }).getByText('wrote: Are we recording?').waitFor();
   await log(alice).getByText('Delivered', { exact: true }).waitFor({ state: 'attached' });
 
@@ -193,13 +188,13 @@ it('what is written while a link is broken and the server away arrives once, in 
   });
   await write(alice, 'two');
   await write(alice, 'three');
-  await expect.poll(() => log(alice).getByText('Waiting to reach').count(), PATIENTLY).toBe(2);
+  await expect.poll(() => log(alice).getByText('Waiting to reach').count()).toBe(2);
   await write(bob, 'four');
   await stage.system.startServer();
   await waitForMedia([alice, bob], 1);
   await soon(bob, ['Alice: one', 'You: four', 'Alice: two', 'Alice: three']);
-  await expect.poll(async () => (await messages(alice)).length, PATIENTLY).toBe(4);
-  await expect.poll(() => log(alice).getByText('Delivered').count(), PATIENTLY).toBe(3);
+  await expect.poll(async () => (await messages(alice)).length).toBe(4);
+  await expect.poll(() => log(alice).getByText('Delivered').count()).toBe(3);
   expect(await log(alice).getByText('Waiting to reach').count()).toBe(0);
 });
 
@@ -240,7 +235,7 @@ it('a hostile peer writes nothing but text, and a flood ends its link and nobody
     hex(`end ${'e\u0301'.repeat(5_000)}`, 6),
   ]);
   for (const person of [alice, bob]) {
-    await expect.poll(async () => (await messages(person)).length, PATIENTLY).toBe(4);
+    await expect.poll(async () => (await messages(person)).length).toBe(4);
     const [first, second, third, last] = await messages(person);
     expect([first, second]).toEqual([`Mallory: ${html}`, 'Mallory: usergpj.exe']);
     expect(third).toBe('Mallory: javascript:alert(1) https://bank.example@evil.example/');
@@ -250,10 +245,9 @@ it('a hostile peer writes nothing but text, and a flood ends its link and nobody
   }
 
   await send([hex('flood', 7), '0102ffffffffffffffff'], 200);
-  for (const person of [alice, bob])
-    await person.tile('Mallory').waitFor({ state: 'detached', ...PATIENTLY });
+  for (const person of [alice, bob]) await person.tile('Mallory').waitFor({ state: 'detached' });
   await write(alice, 'Still here?');
-  await expect.poll(async () => (await messages(bob)).at(-1), PATIENTLY).toBe('Alice: Still here?');
+  await expect.poll(async () => (await messages(bob)).at(-1)).toBe('Alice: Still here?');
   await waitForMedia([alice, bob], 1);
   for (const person of [alice, bob]) expect(person.problems).toEqual([]);
 });
@@ -264,13 +258,13 @@ it('the log follows only whoever is at its end, counts what is too long, and kee
   await write(alice, 'line\n'.repeat(200));
   await soon(bob, [`Alice: ${'line\n'.repeat(200).trim()}`]);
   const fromEnd = () => log(bob).evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
-  await expect.poll(fromEnd, PATIENTLY).toBeLessThan(5);
+  await expect.poll(fromEnd).toBeLessThan(5);
   await log(bob).evaluate((element) => element.scrollTo(0, 0));
   await write(alice, 'more');
   await button(bob, 'New messages').waitFor();
   expect(await log(bob).evaluate((element) => element.scrollTop)).toBe(0);
   await button(bob, 'New messages').click();
-  await expect.poll(fromEnd, PATIENTLY).toBeLessThan(5);
+  await expect.poll(fromEnd).toBeLessThan(5);
   await button(bob, 'New messages').waitFor({ state: 'detached' });
 
   await field(bob).fill('x'.repeat(3_900));

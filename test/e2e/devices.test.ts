@@ -4,9 +4,6 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { launchBrowser, openPerson, type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 15_000 };
-
 // The second of Chromium's fake cameras measures depth and gives no picture to send; the third does.
 const stage = useStage({ turn: false }, ['--use-fake-device-for-media-stream=device-count=3']);
 let reluctant: Browser;
@@ -79,9 +76,9 @@ it('with no camera one is told so, joins, is heard, and sees the others', async 
   await says(alice, 'No camera was found.');
   await alice.join();
   await bob.tile('Alice').waitFor();
-  await expect.poll(async () => (await alice.links())[0]?.framesDecoded ?? 0, PATIENTLY).toBeGreaterThan(0);
+  await expect.poll(async () => (await alice.links())[0]?.framesDecoded ?? 0).toBeGreaterThan(0);
   expect(await decodedByBob(bob)).toEqual({ video: false, audio: true });
-  await expect.poll(() => bob.tile('Alice').getAttribute('aria-label'), PATIENTLY).toBe('Alice');
+  await expect.poll(() => bob.tile('Alice').getAttribute('aria-label')).toBe('Alice');
   await bob.tile('Alice').locator('.initial').waitFor();
   expect(await pressed(alice, 'Camera')).toBe('false');
 
@@ -100,7 +97,7 @@ it('with no microphone one is told so, joins, and is seen as muted', async () =>
   await alice.join();
   await alice.page.getByRole('group', { name: 'You, muted', exact: true }).waitFor();
   await bob.page.getByRole('group', { name: 'Alice, muted', exact: true }).waitFor();
-  await expect.poll(async () => (await decodedByBob(bob)).video, PATIENTLY).toBe(true);
+  await expect.poll(async () => (await decodedByBob(bob)).video).toBe(true);
 });
 
 it('where the browser refuses both, one is told what to do, joins, and sees and hears the others', async () => {
@@ -116,8 +113,8 @@ it('where the browser refuses both, one is told what to do, joins, and sees and 
     await alice.join();
     await bob.page.getByRole('group', { name: 'Alice, muted', exact: true }).waitFor();
     await bob.tile('Alice').locator('.initial').waitFor();
-    await expect.poll(async () => (await alice.links())[0]?.framesDecoded ?? 0, PATIENTLY).toBeGreaterThan(0);
-    await expect.poll(async () => (await alice.links())[0]?.audioSamples ?? 0, PATIENTLY).toBeGreaterThan(0);
+    await expect.poll(async () => (await alice.links())[0]?.framesDecoded ?? 0).toBeGreaterThan(0);
+    await expect.poll(async () => (await alice.links())[0]?.audioSamples ?? 0).toBeGreaterThan(0);
     expect(await sent(alice)).toEqual({});
 
     await button(alice, 'Microphone').click();
@@ -155,7 +152,7 @@ it('microphone and camera toggles change what the others see and hear, without n
   await alice.page.getByRole('group', { name: 'You, muted', exact: true }).waitFor();
   await button(alice, 'Camera').click();
   await initial.waitFor();
-  await expect.poll(() => sent(alice), PATIENTLY).not.toHaveProperty('video');
+  await expect.poll(() => sent(alice)).not.toHaveProperty('video');
 
   await button(alice, 'Microphone').click();
   await bob.page.getByRole('group', { name: 'Alice', exact: true }).waitFor();
@@ -189,7 +186,7 @@ it('devices are switched in mid-call without negotiating, and remembered by this
     const other = ids.findLast((id) => id !== '' && id !== first[kind]);
     expect(other, `a second ${kind} device to choose`).toBeTruthy();
     await choice.selectOption(other ?? '');
-    await expect.poll(async () => (await sent(alice))[kind], PATIENTLY).toBe(other);
+    await expect.poll(async () => (await sent(alice))[kind]).toBe(other);
     expect(await choice.inputValue()).toBe(other);
   }
   await alice.page.keyboard.press('Escape');

@@ -79,9 +79,7 @@ it('200 MB arrive over a link cut three times: at most 1 MiB is sent again a cut
   await press(bob, 'large.bin', 'Accept');
   const marks: string[] = [];
   for (const [index, share] of CUTS.entries()) {
-    await expect
-      .poll(() => sentBytes(alice), { timeout: 60_000, interval: 50 })
-      .toBeGreaterThan(share * SIZE);
+    await expect.poll(() => sentBytes(alice), { interval: 50 }).toBeGreaterThan(share * SIZE);
     await cut(index % 2 === 0 ? bob : alice);
     marks.push(`cut at ${Date.now() - began} ms`);
   }

@@ -18,8 +18,6 @@ const stage = useStage({ turn: false });
 const MB = 1_000_000;
 const CHUNK_BYTES = 63 * 1024;
 const WINDOW = 16;
-const PATIENTLY = { timeout: 60_000 };
-
 declare global {
   interface Window {
     showSaveFilePicker?(options: { suggestedName: string }): Promise<FileSystemFileHandle>;
@@ -183,7 +181,7 @@ it('Save as writes into the picked file; a disk that fills is a sentence on both
   await says(bob, 'again.bin', 'The disk is full. Free some space and ask for it again.');
   await says(alice, 'again.bin', 'The disk of Bob is full');
   // What nobody can go on with takes no room that is needed.
-  await expect.poll(() => bob.page.evaluate(leftFiles), PATIENTLY).toEqual([]);
+  await expect.poll(() => bob.page.evaluate(leftFiles)).toEqual([]);
 
   await dropFiles(alice, { name: 'last.bin', sizeBytes: 20 * MB, seed: 2 });
   await press(bob, 'last.bin', 'Accept');
@@ -256,11 +254,11 @@ it('a transfer goes on after either side left and joined again, in the same page
   await letPass(bob, 100);
   await dropFiles(alice, { name: 'film.bin', sizeBytes: size });
   await press(bob, 'film.bin', 'Accept');
-  await expect.poll(() => taken(bob), PATIENTLY).toBe(100);
+  await expect.poll(() => taken(bob)).toBe(100);
   await leaveAndReturn(bob);
   await says(bob, 'film.bin', / of 20\.0 MB from Alice/);
   await letPass(bob, 200);
-  await expect.poll(() => taken(bob), PATIENTLY).toBe(200);
+  await expect.poll(() => taken(bob)).toBe(200);
 
   // The same browser keeps what Alice sends; the tab that sends it goes on, and no other.
   const url = alice.page.url();
@@ -271,7 +269,7 @@ it('a transfer goes on after either side left and joined again, in the same page
   await letPass(bob, 250);
   await leaveAndReturn(alice);
   await says(alice, 'film.bin', / of 20\.0 MB to Bob/);
-  await expect.poll(() => taken(bob), PATIENTLY).toBe(250);
+  await expect.poll(() => taken(bob)).toBe(250);
 
   // Then in another call, where it is nobody's business, and back.
   await alice.page.close();
@@ -366,7 +364,7 @@ it('a call clears away what nobody will ask for again: what is finished after ho
     await press(bob, name, 'Accept');
     await says(bob, name, /complete and verified/);
     await press(bob, name, 'Remove from the list');
-    await expect.poll(() => bob.page.evaluate(leftFiles), PATIENTLY).toEqual(left);
+    await expect.poll(() => bob.page.evaluate(leftFiles)).toEqual(left);
     await bob.page.getByRole('button', { name: 'Leave', exact: true }).click();
     await alice.tile('Bob').waitFor({ state: 'detached' });
   }

@@ -27,6 +27,9 @@ export function launchBrowser(
   return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
 }
 
+/** How long anything is waited for: a guard against hanging, not a measure of how fast it should be. */
+const PATIENCE_MS = 60_000;
+
 export interface OpenOptions {
   /** What the browser allows, camera and microphone by default. */
   readonly permissions?: readonly string[];
@@ -135,6 +138,7 @@ export async function openPerson(
   const context = await browser.newContext({
     permissions: [...(options.permissions ?? ['camera', 'microphone'])],
   });
+  context.setDefaultTimeout(PATIENCE_MS);
   await context.addInitScript(observe);
   await context.addInitScript(reportBreaches);
   for (const init of [options.init ?? []].flat()) await context.addInitScript(init);
@@ -214,7 +218,7 @@ async function sampleLinks(): Promise<LinkSample[]> {
 export async function waitForMedia(
   people: readonly Person[],
   peers: number,
-  timeoutMs = 60_000,
+  timeoutMs = PATIENCE_MS,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   const before = new Map<string, LinkSample[]>();

@@ -6,8 +6,6 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 20_000 };
 /** Four people with pictures, and a look at the page of each, on a machine that does something else besides. */
 const SLOWLY = 300_000;
 /** How far a spot may be off where it was meant to be, in CSS pixels of the picture that is looked at. */
@@ -135,7 +133,7 @@ async function seesAt(
 ): Promise<void> {
   const root = label === null ? page.locator('body') : page.getByRole('group', { name: label, exact: true });
   const found = root.locator('.pointer-arrow:not([hidden]) bdi', { hasText: name });
-  await found.waitFor(PATIENTLY);
+  await found.waitFor();
   const colour = await found.evaluate((element) => getComputedStyle(element).getPropertyValue('--pointer'));
   await expect
     .poll(async () => {
@@ -144,7 +142,7 @@ async function seesAt(
       if (!seen) return Number.POSITIVE_INFINITY;
       const meant = { x: whole.x + at.x * whole.width, y: whole.y + at.y * whole.height };
       return Math.hypot(seen.tip.x - meant.x, seen.tip.y - meant.y);
-    }, PATIENTLY)
+    })
     .toBeLessThanOrEqual(NEAR_PX);
 }
 
@@ -179,8 +177,7 @@ async function watchLines(person: Person): Promise<() => Promise<number>> {
 
 async function share(person: Person, viewers: readonly Person[]): Promise<void> {
   await button(person, 'Share screen').click();
-  for (const viewer of viewers)
-    await screenTile(viewer, screenOf(person.name)).locator('video').waitFor(PATIENTLY);
+  for (const viewer of viewers) await screenTile(viewer, screenOf(person.name)).locator('video').waitFor();
   // Its size is known with its first frame.
   for (const viewer of viewers)
     await viewer.page.waitForFunction(
@@ -189,7 +186,6 @@ async function share(person: Person, viewers: readonly Person[]): Promise<void> 
           (video) => video.videoWidth > 2,
         ),
       undefined,
-      PATIENTLY,
     );
 }
 
@@ -239,15 +235,13 @@ it(
     await bob.page.mouse.down();
     await moveTo(bob, label, { x: 0.9, y: 0.8 }, 10);
     await bob.page.mouse.up();
-    await screenTile(alice, 'Your screen')
-      .locator('canvas')
-      .waitFor({ state: 'detached', ...PATIENTLY });
+    await screenTile(alice, 'Your screen').locator('canvas').waitFor({ state: 'detached' });
     expect(await drawn()).toBeGreaterThan(400);
     await seesAt(alice.page, 'Your screen', 'Bob', { x: 0.9, y: 0.8 });
 
     await bob.page.keyboard.press('Escape');
     for (const person of [alice, carol, dave])
-      await person.page.locator('.pointer-arrow').waitFor({ state: 'detached', ...PATIENTLY });
+      await person.page.locator('.pointer-arrow').waitFor({ state: 'detached' });
   },
   SLOWLY,
 );
@@ -271,19 +265,14 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
 
   const allow = alice.page.getByRole('switch', { name: 'Let others point' });
   await allow.uncheck();
-  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached', ...PATIENTLY });
-  await small.locator('.pointer-arrow').waitFor({ state: 'detached', ...PATIENTLY });
-  await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor(PATIENTLY);
-  await bob.page
-    .getByRole('status', { name: 'Notices' })
-    .getByText('switched pointers off')
-    .waitFor(PATIENTLY);
+  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached' });
+  await small.locator('.pointer-arrow').waitFor({ state: 'detached' });
+  await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor();
+  await bob.page.getByRole('status', { name: 'Notices' }).getByText('switched pointers off').waitFor();
   await bob.page.keyboard.press('ArrowDown');
   expect(await arrow(bob, label, 'You').count()).toBe(0);
   await allow.check();
-  await screenTile(bob, label)
-    .getByText('Alice has switched pointers off')
-    .waitFor({ state: 'detached', ...PATIENTLY });
+  await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor({ state: 'detached' });
 
   // One finger, on a picture that is zoomed and would move under it otherwise.
   await button(bob, 'Zoom in').click();
@@ -297,14 +286,14 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
   await touch('touchMove', [at(0.5, 0.5)]);
   await touch('touchMove', [at(0.6, 0.5)]);
   await seesAt(bob.page, label, 'You', { x: 0.6, y: 0.5 });
-  await arrow(alice, 'Your screen', 'Bob').waitFor(PATIENTLY);
+  await arrow(alice, 'Your screen', 'Bob').waitFor();
   await touch('touchEnd', []);
   expect(await picture(bob.page, label)).toEqual(still);
-  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached', ...PATIENTLY });
+  await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached' });
 
   await alice.page.getByRole('button', { name: 'Stop sharing' }).click();
-  await expect.poll(() => small.isClosed(), PATIENTLY).toBe(true);
-  await expect.poll(() => button(bob, 'Pointer').getAttribute('aria-pressed'), PATIENTLY).toBe('false');
+  await expect.poll(() => small.isClosed()).toBe(true);
+  await expect.poll(() => button(bob, 'Pointer').getAttribute('aria-pressed')).toBe('false');
   expect([alice.problems, bob.problems]).toEqual([[], []]);
 });
 
@@ -319,7 +308,7 @@ it('sends nothing while nobody points, and never more than the display shows whi
 
   await button(bob, 'Pointer').click();
   await moveTo(bob, label, { x: 0.5, y: 0.5 });
-  await arrow(alice, 'Your screen', 'Bob').waitFor(PATIENTLY);
+  await arrow(alice, 'Your screen', 'Bob').waitFor();
   const before = await pointerMessages(bob);
   const frames = await bob.page.evaluate(async () => {
     const layer = document.querySelector('.pointer-layer');
@@ -363,11 +352,11 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
   await share(alice, [mallory, carol]);
   await button(carol, 'Pointer').click();
   await moveTo(carol, screenOf('Alice'), { x: 0.4, y: 0.4 });
-  await arrow(alice, 'Your screen', 'Carol').waitFor(PATIENTLY);
+  await arrow(alice, 'Your screen', 'Carol').waitFor();
   await moveTo(mallory, screenOf('Alice'), { x: 0.5, y: 0.5 });
   await button(mallory, 'Pointer').click();
   await moveTo(mallory, screenOf('Alice'), { x: 0.6, y: 0.5 });
-  await arrow(alice, 'Your screen', 'Mallory').waitFor(PATIENTLY);
+  await arrow(alice, 'Your screen', 'Mallory').waitFor();
 
   const devtools = await alice.context.newCDPSession(alice.page);
   const heap = async () => {
@@ -412,7 +401,7 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
     }
     return sent;
   });
-  await expect.poll(closedLinks, PATIENTLY).toBeGreaterThan(0);
+  await expect.poll(closedLinks).toBeGreaterThan(0);
   expect(await alice.page.locator('.pointer-arrow').count()).toBeLessThanOrEqual(16);
   await sending;
   expect((await heap()) - before).toBeLessThan(8 * 1024 * 1024);

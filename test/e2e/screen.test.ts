@@ -8,9 +8,6 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 20_000 };
-
 declare global {
   interface Window {
     parleyTestHandle?: string;
@@ -87,7 +84,7 @@ async function waitForScreens(viewers: readonly Person[], links: number): Promis
         (samples, person) =>
           samples.filter(({ screen }, link) => screen > (before[person]?.[link]?.screen ?? 0)).length,
       );
-    }, PATIENTLY)
+    })
     .toEqual(viewers.map(() => links));
 }
 
@@ -139,12 +136,12 @@ it('two people: a screen with its sound beside the camera, no renegotiation, and
   await screenTile(bob, 'Alice').waitFor();
   await ownTile(alice).waitFor();
   await waitForScreens([bob], 1);
-  await expect.poll(() => quarters(bob, 'Alice'), PATIENTLY).toEqual(['r', 'g', 'b', 'rg']);
-  await expect.poll(async () => (await received(bob))[0]?.sound, PATIENTLY).toBeGreaterThan(0);
+  await expect.poll(() => quarters(bob, 'Alice')).toEqual(['r', 'g', 'b', 'rg']);
+  await expect.poll(async () => (await received(bob))[0]?.sound).toBeGreaterThan(0);
   // The camera goes on beside it.
   await waitForMedia([alice, bob], 1);
   const camera = (await received(bob))[0]?.camera ?? 0;
-  await expect.poll(async () => (await received(bob))[0]?.camera, PATIENTLY).toBeGreaterThan(camera);
+  await expect.poll(async () => (await received(bob))[0]?.camera).toBeGreaterThan(camera);
 
   // The browser's own bar: the track has ended when the page hears of it.
   await alice.page.evaluate(() => {
@@ -180,7 +177,7 @@ it('four people over the relay: two share at once, one without camera and microp
   const dave = await join(url, 'Dave', {}, true);
   for (const name of ['Alice', 'Bob']) {
     await screenTile(dave, name).waitFor();
-    await expect.poll(() => quarters(dave, name), PATIENTLY).toEqual(['r', 'g', 'b', 'rg']);
+    await expect.poll(() => quarters(dave, name)).toEqual(['r', 'g', 'b', 'rg']);
   }
   await waitForScreens([dave, carol], 2);
   await waitForScreens([alice, bob], 1);
@@ -211,9 +208,9 @@ it('the browser’s own capture: whole screen with its sound, for text and for m
       const { degradationPreference, encodings = [] } = sender?.getParameters() ?? {};
       return [sender?.track?.contentHint, degradationPreference, encodings[0]?.maxFramerate];
     });
-  await expect.poll(sent, PATIENTLY).toEqual(['detail', 'maintain-resolution', 15]);
+  await expect.poll(sent).toEqual(['detail', 'maintain-resolution', 15]);
   await alice.page.getByRole('switch', { name: 'Smooth motion' }).check();
-  await expect.poll(sent, PATIENTLY).toEqual(['motion', 'maintain-framerate', 30]);
+  await expect.poll(sent).toEqual(['motion', 'maintain-framerate', 30]);
   await waitForScreens([bob], 1);
 });
 
@@ -236,7 +233,7 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
   const bob = await join(url, 'Bob');
   await bob.tile('Alice').waitFor();
   await share(alice).click();
-  await expect.poll(() => quarters(bob, 'Alice'), PATIENTLY).toEqual(['r', 'g', 'b', 'rg']);
+  await expect.poll(() => quarters(bob, 'Alice')).toEqual(['r', 'g', 'b', 'rg']);
   const tile = screenTile(bob, 'Alice');
   const { keyboard } = bob.page;
 
@@ -264,7 +261,7 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
   if (!box) throw new Error('no tile');
   await bob.page.mouse.move(box.x + box.width - 16, box.y + box.height - 16);
   await bob.page.mouse.wheel(0, -400);
-  await expect.poll(async () => (await view(bob, 'Alice'))[2], PATIENTLY).toBeGreaterThan(1.5);
+  await expect.poll(async () => (await view(bob, 'Alice'))[2]).toBeGreaterThan(1.5);
   const [wheelLeft = 0, , wheelWidth = 0] = await view(bob, 'Alice');
   expect(wheelLeft + wheelWidth).toBeCloseTo(1, 1);
   await bob.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
@@ -289,12 +286,12 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
   await fingers('touchStart', [-40, 40]);
   for (const apart of [60, 80, 100]) await fingers('touchMove', [-apart, apart]);
   await fingers('touchEnd', []);
-  await expect.poll(async () => (await view(bob, 'Alice'))[2], PATIENTLY).toBeGreaterThan(2);
+  await expect.poll(async () => (await view(bob, 'Alice'))[2]).toBeGreaterThan(2);
   const [pinched = 0] = await view(bob, 'Alice');
   await fingers('touchStart', [0]);
   for (const x of [30, 60, 90]) await fingers('touchMove', [x]);
   await fingers('touchEnd', []);
-  await expect.poll(async () => (await view(bob, 'Alice'))[0], PATIENTLY).toBeGreaterThan(pinched);
+  await expect.poll(async () => (await view(bob, 'Alice'))[0]).toBeGreaterThan(pinched);
   await tile.getByRole('button', { name: /^Reset zoom/ }).click();
 
   // Large beside the others; a pin makes a person large instead.
@@ -305,13 +302,11 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
   await bob.page.getByRole('button', { name: 'Pin Alice', exact: true }).click();
 
   await tile.getByRole('button', { name: 'Full screen' }).click();
-  await expect
-    .poll(() => tile.evaluate((element) => element === document.fullscreenElement), PATIENTLY)
-    .toBe(true);
+  await expect.poll(() => tile.evaluate((element) => element === document.fullscreenElement)).toBe(true);
   const viewport = bob.page.viewportSize();
-  await expect.poll(async () => (await tile.boundingBox())?.width, PATIENTLY).toBe(viewport?.width);
+  await expect.poll(async () => (await tile.boundingBox())?.width).toBe(viewport?.width);
   await tile.getByRole('button', { name: 'Full screen' }).click();
-  await expect.poll(() => bob.page.evaluate(() => document.fullscreenElement), PATIENTLY).toBe(null);
+  await expect.poll(() => bob.page.evaluate(() => document.fullscreenElement)).toBe(null);
 
   const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   for (const { page } of [alice, bob]) {

@@ -7,9 +7,6 @@ import { expect, it } from 'vitest';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
-/** What a busy machine may need. */
-const PATIENTLY = { timeout: 15_000 };
-
 const stage = useStage({ turn: false, capacity: 2 });
 
 const tiles = (person: Person) => person.page.locator('.stage').getByRole('group').count();
@@ -272,16 +269,16 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
 
   // Where the focus is after joining must not take the shortcuts.
   const pressed = (name: string) => button(alice, name).getAttribute('aria-pressed');
-  await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('true');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
   expect(await pressed('Camera')).toBe('false');
   await page.keyboard.press('v');
-  await expect.poll(() => pressed('Camera'), PATIENTLY).toBe('true');
+  await expect.poll(() => pressed('Camera')).toBe('true');
   await page.keyboard.press('m');
-  await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('false');
+  await expect.poll(() => pressed('Microphone')).toBe('false');
   await page.keyboard.down('Space');
-  await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('true');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
   await page.keyboard.up('Space');
-  await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('false');
+  await expect.poll(() => pressed('Microphone')).toBe('false');
 
   await page.getByRole('textbox', { name: 'Link to this call' }).waitFor();
   await tabTo(page, 'Link to this call');
@@ -290,7 +287,7 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
   expect([await pressed('Microphone'), await pressed('Camera')]).toEqual(['false', 'true']);
   await tabTo(page, 'Microphone');
   await page.keyboard.press('Space');
-  await expect.poll(() => pressed('Microphone'), PATIENTLY).toBe('true');
+  await expect.poll(() => pressed('Microphone')).toBe('true');
   await tabTo(page, 'People');
   await page.keyboard.press('Enter');
   await page.getByRole('complementary', { name: 'People' }).waitFor();

@@ -195,14 +195,14 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     const path = make(with_);
     const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
     const traffic = trafficTo(listener.port);
-    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => waits.long).toBeGreaterThan(0);
     // Timers and immediates are the loop's.
     for (const from = waits.long; waits.long < from + 100; ) {
       await sleep(1);
     }
     await new Promise<void>((resolve) => setImmediate(resolve));
     await traffic.end();
-    await expect.poll(() => moreIn(200, () => waits.long + waits.short), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => moreIn(200, () => waits.long + waits.short)).toBe(0);
   });
 
   it('hands over what is control while packets come often', async () => {
@@ -215,7 +215,7 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     paths.push(path);
     const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
     const traffic = trafficTo(listener.port);
-    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => waits.long).toBeGreaterThan(0);
     const client = createSocket('udp4');
     client.send('\0asking', listener.port, '127.0.0.1');
     await expect.poll(() => came).toEqual(['\0asking']);
@@ -229,13 +229,13 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
     const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
     const flow = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
     const traffic = trafficTo(listener.port);
-    await expect.poll(() => waits.short, { timeout: 10_000 }).toBeGreaterThan(100);
+    await expect.poll(() => waits.short).toBeGreaterThan(100);
     expect(waits.long).toBe(0);
     flow.close();
-    await expect.poll(() => waits.long, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => waits.long).toBeGreaterThan(0);
     const late = await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
     // What was begun before it came ends with the timer.
-    await expect.poll(() => moreIn(50, () => waits.long), { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => moreIn(50, () => waits.long)).toBe(0);
     expect(await moreIn(50, () => waits.short)).toBeGreaterThan(0);
     late.close();
     await traffic.end();

@@ -52,7 +52,7 @@ class Party {
   }
 
   async next(): Promise<{ data: Buffer; ip: string; port: number }> {
-    await expect.poll(() => this.got.length, { timeout: 10_000, interval: 2 }).toBeGreaterThan(0);
+    await expect.poll(() => this.got.length, { interval: 2 }).toBeGreaterThan(0);
     const first = this.got.shift();
     if (first === undefined) {
       throw new Error('nothing came');

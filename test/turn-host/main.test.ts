@@ -114,7 +114,7 @@ it('does not start without a secret', async () => {
 
 it('leaves no socket and no timer behind once stopped (bare node-turn leaves both)', async () => {
   const program = new URL('./start-and-stop.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [program], { stdio: 'pipe', timeout: 4000 });
+  const child = spawn(process.execPath, [program], { stdio: 'pipe', timeout: 20_000 });
   expect(await firstLine(child)).toBe('stopped\n');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });
