@@ -98,6 +98,10 @@ class Bench {
         `${at}: lost, median: ${lost.join(', ')}; wrong: ${sumOf(reports, ({ wrong }) => wrong)}.`,
       );
       if (rate !== half) continue;
+      if ([...reports.values()].flat().some(({ sendsFirst }) => !sendsFirst))
+        this.notes.push(
+          `${at}: latency is partly the generator's, which may not schedule its own threads: run as root.`,
+        );
       for (const [quantile, latency] of [
         ['p50', ({ p50Us }: Report) => p50Us - direct.p50Us],
         ['p99', ({ p99Us }: Report) => p99Us - direct.p99Us],

@@ -30,6 +30,8 @@ export interface Report {
   /** From the sending socket to the receiving one. */
   readonly p50Us: number;
   readonly p99Us: number;
+  /** Whether the sending thread goes before the receiving one on their core; otherwise latency is partly the generator's. */
+  readonly sendsFirst: boolean;
 }
 
 export interface Load {
@@ -46,11 +48,9 @@ export interface Load {
 
 function isReport(value: unknown): value is Report {
   const names = ['sent', 'received', 'behind', 'wrong', 'seconds', 'serverCpuSeconds', 'p50Us', 'p99Us'];
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    names.every((name) => typeof Object.getOwnPropertyDescriptor(value, name)?.value === 'number')
-  );
+  if (typeof value !== 'object' || value === null) return false;
+  const typeOf = (name: string) => typeof Object.getOwnPropertyDescriptor(value, name)?.value;
+  return names.every((name) => typeOf(name) === 'number') && typeOf('sendsFirst') === 'boolean';
 }
 
 /** Allocations that are held until `release`. */

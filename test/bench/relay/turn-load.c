@@ -14,6 +14,10 @@
  * destination in a row, PID the relay whose CPU time is read. USERS is a file with a line for each client: user name,
  * realm, key in hexadecimal.
  *
+ * Latency is taken from the clock just before a run is sent to the kernel's stamp on each packet that arrives (SO_TIMESTAMPNS),
+ * so it does not matter when the receiving thread looks. The sending thread goes before it where the system allows that: one
+ * that had to wait would send what is due in one heap, and measure its own delay.
+ *
  * Prints one line of JSON. Ends with 1 and a line on standard error when it cannot do its work.
  */
 #define _GNU_SOURCE
@@ -23,6 +27,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +97,8 @@ static uint64_t clock_ns(clockid_t clock) {
 }
 
 static uint64_t now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+/* The clock by which the kernel stamps what arrives. */
+static uint64_t stamp_ns(void) { return clock_ns(CLOCK_REALTIME); }
 
 static void put16(uint8_t *at, int value) { at[0] = (uint8_t)(value >> 8), at[1] = (uint8_t)value; }
 static void put32(uint8_t *at, uint32_t value) { put16(at, (int)(value >> 16)), put16(at + 2, (int)(value & 0xffff)); }
@@ -309,27 +316,41 @@ static const uint8_t *unwrap(const uint8_t *bytes, int length) {
   return value != NULL && value_bytes == payload && memcmp(value, "LOAD", 4) == 0 ? value : NULL;
 }
 
+/* When a packet arrived, by the kernel's stamp; now where it has none. */
+static uint64_t arrived_ns(struct msghdr *header) {
+  for (struct cmsghdr *item = CMSG_FIRSTHDR(header); item != NULL; item = CMSG_NXTHDR(header, item)) {
+    struct timespec time;
+    if (item->cmsg_level != SOL_SOCKET || item->cmsg_type != SCM_TIMESTAMPNS) continue;
+    memcpy(&time, CMSG_DATA(item), sizeof time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+  }
+  return stamp_ns();
+}
+
 static void *receive(void *unused) {
   static uint8_t packets[BATCH][PACKET];
+  static _Alignas(struct cmsghdr) uint8_t control[BATCH][CMSG_SPACE(sizeof(struct timespec))];
   static struct mmsghdr headers[BATCH];
   static struct iovec vectors[BATCH];
   struct epoll_event events[BATCH];
   int epoll = epoll_create1(0);
   for (int i = 0; i < count; i++) {
     struct epoll_event event = {.events = EPOLLIN, .data.fd = from_peer || is_hop ? clients[i].socket : peers[i]};
+    int on = 1;
+    setsockopt(event.data.fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
     epoll_ctl(epoll, EPOLL_CTL_ADD, event.data.fd, &event);
   }
   for (int i = 0; i < BATCH; i++) {
     vectors[i] = (struct iovec){packets[i], PACKET};
-    headers[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1};
+    headers[i].msg_hdr = (struct msghdr){.msg_iov = &vectors[i], .msg_iovlen = 1, .msg_control = control[i]};
   }
   while (receiving) {
     int ready = epoll_wait(epoll, events, BATCH, 20);
     for (int i = 0; i < ready; i++) {
       int came;
       do {
+        for (int j = 0; j < BATCH; j++) headers[j].msg_hdr.msg_controllen = sizeof control[j];
         came = recvmmsg(events[i].data.fd, headers, BATCH, MSG_DONTWAIT, NULL);
-        uint64_t now = now_ns();
         for (int j = 0; j < came; j++) {
           const uint8_t *value = unwrap(packets[j], (int)headers[j].msg_len);
           uint64_t sent;
@@ -338,7 +359,7 @@ static void *receive(void *unused) {
             continue;
           }
           memcpy(&sent, value + 8, sizeof sent);
-          uint64_t us = (now - sent) / 1000;
+          uint64_t us = (arrived_ns(&headers[j].msg_hdr) - sent) / 1000;
           latencies[us < LATENCIES_US ? us : LATENCIES_US - 1]++;
           received++;
         }
@@ -420,7 +441,7 @@ static struct sent offer(void) {
     while (left > 0) {
       struct client *to = &clients[client];
       int run = left < (uint64_t)burst ? (int)left : burst;
-      uint64_t stamp = now_ns();
+      uint64_t stamp = stamp_ns();
       for (int i = 0; i < run; i++) {
         memcpy(packets[i] + header + 8, &stamp, sizeof stamp);
         if (header == SEND_HEADER) peer_value(packets[i] + 24, &to->peer);
@@ -451,6 +472,8 @@ static int quantile(double share) {
 static void measure(void) {
   pthread_t receiver;
   pthread_create(&receiver, NULL, receive, NULL);
+  struct sched_param first = {.sched_priority = 1};
+  int sends_first = sched_setscheduler(0, SCHED_FIFO, &first) == 0;
   uint64_t server_before = server_cpu_ns(), own_before = clock_ns(CLOCK_PROCESS_CPUTIME_ID), began = now_ns();
   struct sent sum = offer();
   double elapsed = (double)(now_ns() - began) / 1e9;
@@ -460,9 +483,10 @@ static void measure(void) {
   pthread_join(receiver, NULL);
   double server = (double)(server_cpu_ns() - server_before) / 1e9;
   printf("{\"sent\":%llu,\"received\":%llu,\"behind\":%llu,\"wrong\":%llu,\"seconds\":%.4f,\"serverCpuSeconds\":%.6f,"
-         "\"ownCpuSeconds\":%.6f,\"p50Us\":%d,\"p99Us\":%d}\n",
+         "\"ownCpuSeconds\":%.6f,\"p50Us\":%d,\"p99Us\":%d,\"sendsFirst\":%s}\n",
          (unsigned long long)sum.packets, (unsigned long long)received, (unsigned long long)sum.behind,
-         (unsigned long long)wrong, elapsed, server, own, quantile(0.5), quantile(0.99));
+         (unsigned long long)wrong, elapsed, server, own, quantile(0.5), quantile(0.99),
+         sends_first ? "true" : "false");
 }
 
 int main(int arguments, char **values) {
