@@ -214,35 +214,40 @@ async function sampleLinks(): Promise<LinkSample[]> {
   return samples;
 }
 
-/** Waits until every person decodes video and audio from each of `peers` others, and goes on doing so. */
-export async function waitForMedia(
-  people: readonly Person[],
-  peers: number,
-  timeoutMs = PATIENCE_MS,
-): Promise<void> {
-  const deadline = Date.now() + timeoutMs;
-  const before = new Map<string, LinkSample[]>();
-  for (;;) {
-    const now = await Promise.all(people.map((person) => person.links()));
-    const flowing = people.map((person, index) => {
-      const samples = now[index] ?? [];
-      const earlier = before.get(person.name);
-      before.set(person.name, samples);
-      return (
-        earlier?.length === samples.length &&
-        samples.length === peers &&
-        samples.every((sample, link) => {
-          const last = earlier[link];
-          return last && sample.framesDecoded > last.framesDecoded && sample.audioSamples > last.audioSamples;
-        })
-      );
-    });
-    if (flowing.every(Boolean)) return;
-    if (Date.now() > deadline) {
-      throw new Error(
-        `media does not flow: ${JSON.stringify(people.map((person, i) => [person.name, now[i]]))}`,
-      );
-    }
-    await new Promise((resolve) => setTimeout(resolve, 400));
+/** The first look at what flows; on a machine that decodes a frame a second each link needs a longer one. */
+const FIRST_LOOK_MS = 400;
+
+/**
+ * Waits until every person has the tiles of `peers` others and decodes video and audio from each of them, all within one
+ * look. The tiles are asked for because media may flow before a peer has proved who they are, and what is done in a call
+ * reaches those alone who have.
+ */
+export async function waitForMedia(people: readonly Person[], peers: number): Promise<void> {
+  const deadline = Date.now() + PATIENCE_MS;
+  const look = () => Promise.all(people.map(sees));
+  let before = await look();
+  for (let lookMs = FIRST_LOOK_MS; ; ) {
+    await new Promise((resolve) => setTimeout(resolve, lookMs));
+    const now = await look();
+    const complete = [...before, ...now].every(
+      ({ tiles, links }) => tiles === peers && links.length === peers,
+    );
+    const flowing = now.every(({ links }, person) =>
+      links.every((link, index) => hasGained(link, before[person]?.links[index])),
+    );
+    if (complete && flowing) return;
+    if (Date.now() > deadline) throw new Error(`media does not flow: ${JSON.stringify(now)}`);
+    lookMs = complete ? 2 * lookMs : FIRST_LOOK_MS;
+    before = now;
   }
+}
+
+async function sees({ name, page, links }: Person) {
+  // Each tile of somebody else's has one.
+  const marks = page.getByRole('button', { name: /^Connection to /, includeHidden: true });
+  return { name, tiles: await marks.count(), links: await links() };
+}
+
+function hasGained(now: LinkSample, before: LinkSample | undefined): boolean {
+  return !!before && now.framesDecoded > before.framesDecoded && now.audioSamples > before.audioSamples;
 }
