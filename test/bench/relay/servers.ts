@@ -30,6 +30,8 @@ export interface Server {
   residentKb(): number;
   /** Open descriptors. */
   descriptors(): number;
+  /** Lets it go before all else on its core, or as everybody again. False where the system does not allow that. */
+  setFirst(isFirst: boolean): boolean;
   stop(): Promise<void>;
 }
 
@@ -77,6 +79,10 @@ export async function startServer(name: ServerName, core: number): Promise<Serve
     pid,
     residentKb: () => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]),
     descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    setFirst: (isFirst) => {
+      const policy = isFirst ? ['-f', '-p', '1'] : ['-o', '-p', '0'];
+      return spawnSync('chrt', ['-a', ...policy, String(pid)], { stdio: 'ignore' }).status === 0;
+    },
     stop,
   };
 }
