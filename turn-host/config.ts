@@ -60,9 +60,9 @@ export interface TurnHostConfig {
   readonly limits: RelayLimits;
 }
 
-/** `faults` has one sentence for each thing wrong. */
+/** `faults` and `doubts` have one sentence for each thing wrong; with doubts alone the relay can work. */
 export type ConfigResult =
-  | { readonly ok: true; readonly config: TurnHostConfig }
+  | { readonly ok: true; readonly config: TurnHostConfig; readonly doubts: readonly string[] }
   | { readonly ok: false; readonly faults: readonly string[] };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -94,6 +94,9 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['TURN_MAX_CHANNELS', 'TURN_MAX_FLOW_KBPS', 'TURN_MAX_TOTAL_KBPS', 'TURN_MAX_CONNECTIONS'],
   ...['TURN_MAX_CONNECTIONS_PER_SOURCE', 'TURN_IDLE_SECONDS', 'TURN_MAX_UNAUTHENTICATED_PER_SECOND'],
 ]);
+
+/** Of others, or of how the relay is started. */
+const OTHER_NAMES: ReadonlySet<string> = new Set(['TURN_CONFIG', 'TURN_EXIT_WITH_PARENT', 'TURN_URLS']);
 
 /** Reads the environment, and beneath it the file that TURN_CONFIG names, if it names one. */
 export function readConfig(env: Environment): ConfigResult {
@@ -162,7 +165,14 @@ export function readConfig(env: Environment): ConfigResult {
     debug: settings.oneOf('TURN_LOG', ['info', 'debug'], 'info') === 'debug',
     limits: readLimits(settings),
   };
-  return faults.length > 0 ? { ok: false, faults } : { ok: true, config };
+  return faults.length > 0 ? { ok: false, faults } : { ok: true, config, doubts: doubtsAbout(env) };
+}
+
+/** A misspelt variable must not pass for one that was heeded; yet an environment may hold those of other programs. */
+function doubtsAbout(env: Environment): string[] {
+  return Object.keys(env)
+    .filter((name) => name.startsWith('TURN_') && !NAMES.has(name) && !OTHER_NAMES.has(name))
+    .map((name) => `${name} is no setting of the relay, and is not heeded.`);
 }
 
 class Settings {

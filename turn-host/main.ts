@@ -95,7 +95,8 @@ const result = readConfig(process.env);
 if (!result.ok) {
   fail(['The relay is not configured:', ...result.faults]);
 } else {
-  const { config } = result;
+  const { config, doubts } = result;
+  for (const doubt of doubts) say(doubt);
   try {
     const host = await startTurnHost(config, {
       log: say,
