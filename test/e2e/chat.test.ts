@@ -100,9 +100,9 @@ it('two people: unread is counted and said, what is written is delivered, and th
   frames.length = 0;
 
   await openChat(alice);
-  await write(alice, 'Are we recording?');
+  const told = bob.page.getByRole('status', { name: 'Notices' }).getByText('wrote: Are we recording?');
+  await Promise.all([told.waitFor(), write(alice, 'Are we recording?')]);
   await expect.poll(() => button(bob, 'Chat').getAttribute('aria-description')).toBe('1 unread message');
-  await bob.page.getByRole('status', { name: 'Notices' }).getByText('wrote: Are we recording?').waitFor();
   await log(alice).getByText('Delivered', { exact: true }).waitFor({ state: 'attached' });
 
   await bob.page.keyboard.press('c');
@@ -157,9 +157,12 @@ it('four people, through the relay alone: everyone, one only, and somebody who c
   await waitForMedia([alice, bob, carol, dave], 3);
   await openChat(dave);
   await log(dave).getByText('You see what is written from the moment you joined').waitFor();
-  await log(alice).getByText('joined, and sees messages from here on').waitFor();
+  // Who writes to all knows of Dave.
+  for (const person of [alice, bob])
+    await log(person).getByText('joined, and sees messages from here on').waitFor();
 
   await write(alice, 'Between us', 'Carol only');
+  await soon(carol, ['Alice: Hello, both', 'Alice to you only: Between us']);
   await write(bob, 'Now all four');
   await soon(alice, ['You: Hello, both', 'You to Carol only: Between us', 'Bob: Now all four']);
   await soon(bob, ['Alice: Hello, both', 'You: Now all four']);
@@ -259,7 +262,12 @@ it('the log follows only whoever is at its end, counts what is too long, and kee
   await soon(bob, [`Alice: ${'line\n'.repeat(200).trim()}`]);
   const fromEnd = () => log(bob).evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight);
   await expect.poll(fromEnd).toBeLessThan(5);
-  await log(bob).evaluate((element) => element.scrollTo(0, 0));
+  // It is known once the browser says that it scrolled.
+  await log(bob).evaluate(async (element) => {
+    const scrolled = new Promise((resolve) => element.addEventListener('scroll', resolve, { once: true }));
+    element.scrollTo(0, 0);
+    await scrolled;
+  });
   await write(alice, 'more');
   await button(bob, 'New messages').waitFor();
   expect(await log(bob).evaluate((element) => element.scrollTop)).toBe(0);

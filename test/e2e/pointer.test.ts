@@ -6,8 +6,6 @@ import { useStage } from './stage.ts';
 
 const stage = useStage();
 
-/** Four people with pictures, and a look at the page of each, on a machine that does something else besides. */
-const SLOWLY = 300_000;
 /** How far a spot may be off where it was meant to be, in CSS pixels of the picture that is looked at. */
 const NEAR_PX = 4;
 
@@ -17,6 +15,8 @@ declare global {
     /** The last frame that was sent over any of them. */
     parleyTestPointed?: Uint8Array;
     parleyTestMostPixels?: number;
+    /** Ends the flood. */
+    parleyTestEnough?: boolean;
   }
 }
 
@@ -59,6 +59,10 @@ const screenTile = (person: Person, label: string) =>
   person.page.getByRole('group', { name: label, exact: true });
 const arrow = (person: Person, label: string, name: string) =>
   screenTile(person, label).locator('.pointer-arrow:not([hidden]) bdi', { hasText: name });
+
+/** Waits until this screen follows the mouse and the keys of whoever has switched their pointer on. */
+const followsPointer = (person: Person, label: string) =>
+  screenTile(person, label).locator('.pointer-layer[data-active]').waitFor();
 
 interface Picture {
   readonly x: number;
@@ -204,47 +208,44 @@ async function pointerMessages(person: Person): Promise<number> {
   });
 }
 
-it(
-  'four people see one arrow at the same spot, in windows of any size, zoomed, and coming later; and a line that goes',
-  async () => {
-    const { url, people } = await gather(['Alice', 'Bob', 'Carol']);
-    const [alice, bob, carol] = people as [Person, Person, Person];
-    await alice.page.setViewportSize({ width: 900, height: 1000 });
-    await carol.page.setViewportSize({ width: 1500, height: 700 });
-    await share(alice, [bob, carol]);
-    await button(alice, 'Pin your screen').click();
-    const label = screenOf('Alice');
-    const spot = { x: 0.55, y: 0.4 };
+it('four people see one arrow at the same spot, in windows of any size, zoomed, and coming later; and a line that goes', async () => {
+  const { url, people } = await gather(['Alice', 'Bob', 'Carol']);
+  const [alice, bob, carol] = people as [Person, Person, Person];
+  await alice.page.setViewportSize({ width: 900, height: 1000 });
+  await carol.page.setViewportSize({ width: 1500, height: 700 });
+  await share(alice, [bob, carol]);
+  await button(alice, 'Pin your screen').click();
+  const label = screenOf('Alice');
+  const spot = { x: 0.55, y: 0.4 };
 
-    await screenTile(carol, label).focus();
-    for (let press = 0; press < 3; press += 1) await carol.page.keyboard.press('+');
-    await carol.page.keyboard.press('ArrowRight');
-    await bob.page.keyboard.press('p');
-    await moveTo(bob, label, { x: 0.2, y: 0.2 });
-    await moveTo(bob, label, spot, 4);
-    await seesAt(bob.page, label, 'You', spot);
-    await seesAt(alice.page, 'Your screen', 'Bob', spot);
-    await seesAt(carol.page, label, 'Bob', spot);
+  await screenTile(carol, label).focus();
+  for (let press = 0; press < 3; press += 1) await carol.page.keyboard.press('+');
+  await carol.page.keyboard.press('ArrowRight');
+  await bob.page.keyboard.press('p');
+  await followsPointer(bob, label);
+  await moveTo(bob, label, { x: 0.2, y: 0.2 });
+  await moveTo(bob, label, spot, 4);
+  await seesAt(bob.page, label, 'You', spot);
+  await seesAt(alice.page, 'Your screen', 'Bob', spot);
+  await seesAt(carol.page, label, 'Bob', spot);
 
-    const dave = await stage.open(url, 'Dave', { init: [fakeScreen, keepPointers] });
-    await dave.page.setViewportSize({ width: 600, height: 900 });
-    await dave.join();
-    await seesAt(dave.page, label, 'Bob', spot);
+  const dave = await stage.open(url, 'Dave', { init: [fakeScreen, keepPointers] });
+  await dave.page.setViewportSize({ width: 600, height: 900 });
+  await dave.join();
+  await seesAt(dave.page, label, 'Bob', spot);
 
-    const drawn = await watchLines(alice);
-    await bob.page.mouse.down();
-    await moveTo(bob, label, { x: 0.9, y: 0.8 }, 10);
-    await bob.page.mouse.up();
-    await screenTile(alice, 'Your screen').locator('canvas').waitFor({ state: 'detached' });
-    expect(await drawn()).toBeGreaterThan(400);
-    await seesAt(alice.page, 'Your screen', 'Bob', { x: 0.9, y: 0.8 });
+  const drawn = await watchLines(alice);
+  await bob.page.mouse.down();
+  await moveTo(bob, label, { x: 0.9, y: 0.8 }, 10);
+  await bob.page.mouse.up();
+  await expect.poll(drawn).toBeGreaterThan(400);
+  await screenTile(alice, 'Your screen').locator('canvas').waitFor({ state: 'detached' });
+  await seesAt(alice.page, 'Your screen', 'Bob', { x: 0.9, y: 0.8 });
 
-    await bob.page.keyboard.press('Escape');
-    for (const person of [alice, carol, dave])
-      await person.page.locator('.pointer-arrow').waitFor({ state: 'detached' });
-  },
-  SLOWLY,
-);
+  await bob.page.keyboard.press('Escape');
+  for (const person of [alice, carol, dave])
+    await person.page.locator('.pointer-arrow').waitFor({ state: 'detached' });
+});
 
 it('through the relay alone: by arrow keys and by touch, beside what is switched off, and in a window above everything', async () => {
   const { people } = await gather(['Alice', 'Bob'], true);
@@ -253,6 +254,7 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
   const label = screenOf('Alice');
   await screenTile(bob, label).focus();
   await bob.page.keyboard.press('p');
+  await followsPointer(bob, label);
   for (let press = 0; press < 4; press += 1) await bob.page.keyboard.press('Shift+ArrowLeft');
   await bob.page.keyboard.press('ArrowDown');
   await seesAt(bob.page, label, 'You', { x: 0.3, y: 0.51 });
@@ -264,11 +266,11 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
   await seesAt(small, null, 'Bob', { x: 0.3, y: 0.51 });
 
   const allow = alice.page.getByRole('switch', { name: 'Let others point' });
-  await allow.uncheck();
+  const told = bob.page.getByRole('status', { name: 'Notices' }).getByText('switched pointers off');
+  await Promise.all([told.waitFor(), allow.uncheck()]);
   await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached' });
   await small.locator('.pointer-arrow').waitFor({ state: 'detached' });
   await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor();
-  await bob.page.getByRole('status', { name: 'Notices' }).getByText('switched pointers off').waitFor();
   await bob.page.keyboard.press('ArrowDown');
   expect(await arrow(bob, label, 'You').count()).toBe(0);
   await allow.check();
@@ -307,6 +309,7 @@ it('sends nothing while nobody points, and never more than the display shows whi
   expect([await pointerMessages(alice), await pointerMessages(bob)]).toEqual([0, 0]);
 
   await button(bob, 'Pointer').click();
+  await followsPointer(bob, label);
   await moveTo(bob, label, { x: 0.5, y: 0.5 });
   await arrow(alice, 'Your screen', 'Bob').waitFor();
   const before = await pointerMessages(bob);
@@ -320,14 +323,14 @@ it('sends nothing while nobody points, and never more than the display shows whi
       if (going) requestAnimationFrame(count);
     };
     requestAnimationFrame(count);
-    for (let turn = 0; turn < 50; turn += 1) {
+    for (let turn = 0; turn < 50 || frames < 20; turn += 1) {
       for (let move = 0; move < 40; move += 1)
         layer?.dispatchEvent(
           new PointerEvent('pointermove', {
             bubbles: true,
             pointerType: 'mouse',
             clientX: left + width * (0.3 + move / 100),
-            clientY: top + height * (0.3 + turn / 150),
+            clientY: top + height * (0.3 + (turn % 50) / 150),
           }),
         );
       await new Promise((resolve) => setTimeout(resolve, 10));
@@ -339,10 +342,14 @@ it('sends nothing while nobody points, and never more than the display shows whi
   expect(moved).toBeGreaterThan(5);
   expect(moved).toBeLessThanOrEqual(frames + 3);
   await bob.page.keyboard.press('Escape');
-  await bob.page.waitForTimeout(600);
-  const after = await pointerMessages(bob);
-  await bob.page.waitForTimeout(2_500);
-  expect(await pointerMessages(bob)).toBe(after);
+  const sentIn = async (ms: number) => {
+    const before = await pointerMessages(bob);
+    await bob.page.waitForTimeout(ms);
+    return (await pointerMessages(bob)) - before;
+  };
+  // It is said twice that it is gone.
+  await expect.poll(() => sentIn(600)).toBe(0);
+  expect(await sentIn(2_500)).toBe(0);
   expect(await pointerMessages(alice)).toBe(0);
 });
 
@@ -351,10 +358,12 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
   const [alice, mallory, carol] = people as [Person, Person, Person];
   await share(alice, [mallory, carol]);
   await button(carol, 'Pointer').click();
+  await followsPointer(carol, screenOf('Alice'));
   await moveTo(carol, screenOf('Alice'), { x: 0.4, y: 0.4 });
   await arrow(alice, 'Your screen', 'Carol').waitFor();
   await moveTo(mallory, screenOf('Alice'), { x: 0.5, y: 0.5 });
   await button(mallory, 'Pointer').click();
+  await followsPointer(mallory, screenOf('Alice'));
   await moveTo(mallory, screenOf('Alice'), { x: 0.6, y: 0.5 });
   await arrow(alice, 'Your screen', 'Mallory').waitFor();
 
@@ -369,7 +378,7 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
     alice.page.evaluate(
       () => (window.parleyTestLinks ?? []).filter(({ pc }) => pc.connectionState === 'closed').length,
     );
-  expect(await closedLinks()).toBe(0);
+  const closedBefore = await closedLinks();
   // A frame as it should be, with new positions and lines without end.
   const sending = mallory.page.evaluate(async () => {
     const all = (window.parleyTestPointers ?? []).filter(({ readyState }) => readyState === 'open');
@@ -379,8 +388,9 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
     let sequence = ((honest[2] ?? 0) << 8) | (honest[3] ?? 0);
     const started = performance.now();
     let sent = 0;
-    while (performance.now() - started < 3_000) {
-      while (sent < (performance.now() - started) * 10) {
+    while (!window.parleyTestEnough) {
+      // As many as are due by now, and a page that is slow pauses all the same.
+      for (const due = Math.min(sent + 1_000, (performance.now() - started) * 10); sent < due; sent += 1) {
         sequence = (sequence + 1) & 0xffff;
         const bytes = Uint8Array.of(
           1,
@@ -395,14 +405,15 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
           sent >> 3,
         );
         for (const one of all) if (one.readyState === 'open') one.send(bytes);
-        sent += 1;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
-    return sent;
   });
-  await expect.poll(closedLinks).toBeGreaterThan(0);
+  await expect.poll(closedLinks).toBeGreaterThan(closedBefore);
   expect(await alice.page.locator('.pointer-arrow').count()).toBeLessThanOrEqual(16);
+  await mallory.page.evaluate(() => {
+    window.parleyTestEnough = true;
+  });
   await sending;
   expect((await heap()) - before).toBeLessThan(8 * 1024 * 1024);
   // Over the new link they may get.
