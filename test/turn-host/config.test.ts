@@ -57,7 +57,9 @@ describe('the configuration', () => {
   it('doubts what looks like a setting and is none', () => {
     const env = { TURN_SECRET: 's', TURN_MAXPORT: '60000', TURN_URLS: 'turn:relay.example', OTHER: '1' };
     const result = readConfig(env);
-    expect(result.ok && result.doubts).toEqual(['TURN_MAXPORT is no setting of the relay, and is not heeded.']);
+    expect(result.ok && result.doubts).toEqual([
+      'TURN_MAXPORT is no setting of the relay, and is not heeded.',
+    ]);
   });
 
   it('takes addresses of both families, and what they are called outside', () => {
