@@ -1,8 +1,8 @@
 /** The button that offers files or a folder to somebody, and what is said where it cannot be. */
-import FolderUp from 'lucide-solid/icons/folder-up';
-import Paperclip from 'lucide-solid/icons/paperclip';
+import { FolderUp, Paperclip } from 'lucide';
 import type { CallModel } from '../state/app-model.ts';
 import { type Chosen, readInput } from './dropped-files.ts';
+import { Icon } from './icon.tsx';
 
 /** Offers what was chosen to the person of the key `to`, or to everybody for null; says so when that cannot be. */
 export async function offerFiles(
@@ -32,7 +32,7 @@ export function AttachFiles(props: { folder?: boolean; onChosen: (chosen: Chosen
         title={label()}
         onClick={() => input?.click()}
       >
-        {props.folder ? <FolderUp aria-hidden="true" /> : <Paperclip aria-hidden="true" />}
+        {props.folder ? <Icon of={FolderUp} /> : <Icon of={Paperclip} />}
       </button>
       <input
         ref={(element) => {

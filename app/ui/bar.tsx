@@ -2,12 +2,7 @@
  * The bar under a call: its buttons, what of them fits, how the keyboard moves among them, and when it makes way for the
  * pictures. Knows no button's purpose but those of the two sources.
  */
-import Ellipsis from 'lucide-solid/icons/ellipsis';
-import Mic from 'lucide-solid/icons/mic';
-import MicOff from 'lucide-solid/icons/mic-off';
-import PhoneOff from 'lucide-solid/icons/phone-off';
-import Video from 'lucide-solid/icons/video';
-import VideoOff from 'lucide-solid/icons/video-off';
+import { Ellipsis, Mic, MicOff, PhoneOff, Video, VideoOff } from 'lucide';
 import {
   type Accessor,
   Switch as Choose,
@@ -21,6 +16,7 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
+import { Icon } from './icon.tsx';
 
 export interface BarItem {
   /** 0 has a place on every screen; of the others the highest goes under More first. No two others are equal. */
@@ -74,10 +70,10 @@ export function Bar(props: { layout: BarLayout; onMore: () => void; onLeave: () 
     >
       <For each={props.layout.inBar()}>{(item) => item.draw()}</For>
       <BarButton label="More" onClick={() => props.onMore()}>
-        <Ellipsis aria-hidden="true" />
+        <Icon of={Ellipsis} />
       </BarButton>
       <BarButton label="Leave" danger onClick={() => props.onLeave()}>
-        <PhoneOff aria-hidden="true" />
+        <Icon of={PhoneOff} />
       </BarButton>
     </div>
   );
@@ -147,16 +143,16 @@ export function SourceToggle(props: { model: CallModel; kind: SourceKind }) {
     >
       <Choose>
         <Match when={isMicrophone() && on()}>
-          <Mic aria-hidden="true" />
+          <Icon of={Mic} />
         </Match>
         <Match when={isMicrophone()}>
-          <MicOff aria-hidden="true" />
+          <Icon of={MicOff} />
         </Match>
         <Match when={on()}>
-          <Video aria-hidden="true" />
+          <Icon of={Video} />
         </Match>
         <Match when={true}>
-          <VideoOff aria-hidden="true" />
+          <Icon of={VideoOff} />
         </Match>
       </Choose>
     </BarButton>

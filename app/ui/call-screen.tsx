@@ -1,8 +1,5 @@
 /** The call: stage, bar, people and dialogs, put together. */
-import ExternalLink from 'lucide-solid/icons/external-link';
-import MessageSquare from 'lucide-solid/icons/message-square';
-import UserPlus from 'lucide-solid/icons/user-plus';
-import Users from 'lucide-solid/icons/users';
+import { ExternalLink, MessageSquare, UserPlus, Users } from 'lucide';
 import { createSignal, For, onCleanup, onMount, Show } from 'solid-js';
 import { ABOUT_PATH, type AppModel, type CallModel } from '../state/app-model.ts';
 import {
@@ -18,6 +15,7 @@ import { DropZone } from './drop-zone.tsx';
 import { Ended } from './ended.tsx';
 import { createFileNotices, FileShelf } from './file-shelf.tsx';
 import { HandToggle, ReactButton, ReactionMenu, toggleReactions } from './gestures.tsx';
+import { Icon } from './icon.tsx';
 import { LaterPart, loadLater } from './later-part.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
@@ -76,7 +74,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
           description={unreadWords(chat().unread())}
           onClick={() => togglePanel('Chat')}
         >
-          <MessageSquare aria-hidden="true" />
+          <Icon of={MessageSquare} />
         </BarButton>
       ),
     },
@@ -84,7 +82,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
       rank: 4,
       draw: () => (
         <BarButton label="People" pressed={panel() === 'People'} onClick={() => togglePanel('People')}>
-          <Users aria-hidden="true" />
+          <Icon of={Users} />
         </BarButton>
       ),
     },
@@ -92,7 +90,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
       rank: 6,
       draw: () => (
         <BarButton label="Invite" onClick={() => setOpen('invite')}>
-          <UserPlus aria-hidden="true" />
+          <Icon of={UserPlus} />
         </BarButton>
       ),
     },
@@ -200,7 +198,7 @@ function Running(props: { app: AppModel; model: CallModel }) {
         </button>
         {/* In a tab of its own, which cannot reach this one: the call goes on. */}
         <a class="more-link" href={ABOUT_PATH} target="_blank" rel="noopener">
-          How it works <ExternalLink aria-hidden="true" />
+          How it works <Icon of={ExternalLink} />
           <span class="visually-hidden">(opens in another tab)</span>
         </a>
       </Dialog>

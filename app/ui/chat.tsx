@@ -2,9 +2,7 @@
  * The chat: its log and its composer. Loaded after the call began; messages arrive without it. Renders what others wrote as
  * text and nothing else.
  */
-import Check from 'lucide-solid/icons/check';
-import Lock from 'lucide-solid/icons/lock';
-import SendHorizontal from 'lucide-solid/icons/send-horizontal';
+import { Check, Lock, SendHorizontal } from 'lucide';
 import {
   createEffect,
   createMemo,
@@ -21,6 +19,7 @@ import type { ChatDelivery, ChatEntry, ChatMessage, ChatOutcome, ChatPerson } fr
 import { AttachFiles, offerFiles } from './attach-files.tsx';
 import { type Chosen, readInput } from './dropped-files.ts';
 import { FileShelf } from './file-shelf.tsx';
+import { Icon } from './icon.tsx';
 import { linkify } from './linkify.ts';
 import { nameOr } from './words.ts';
 
@@ -146,7 +145,7 @@ function Message(props: {
         <Show when={privateWith}>
           {(person) => (
             <span class="message-private">
-              <Lock aria-hidden="true" />
+              <Icon of={Lock} />
               {from ? ' to you only' : ' to '}
               {!from && <bdi>{nameOr(person().name)}</bdi>}
               {!from && ' only'}
@@ -174,7 +173,7 @@ function Message(props: {
         <time datetime={new Date(writtenAtMs).toISOString()}>{timeOfDay(writtenAtMs)}</time>
         {writtenAtMs !== atMs && `, arrived ${timeOfDay(atMs)}`}
         <Show when={from === null && arrived()}>
-          <Check aria-hidden="true" />
+          <Icon of={Check} />
           <span class="visually-hidden">
             Delivered{props.deliveries.length > 1 ? ` to all ${props.deliveries.length}` : ''}
           </span>
@@ -360,7 +359,7 @@ function Composer(props: { model: Model; ref: (field: HTMLTextAreaElement) => vo
           }}
         />
         <button type="submit" class="primary composer-send" aria-label="Send">
-          <SendHorizontal aria-hidden="true" />
+          <Icon of={SendHorizontal} />
         </button>
       </div>
       <p class="composer-says" role="status">

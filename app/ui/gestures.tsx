@@ -1,9 +1,9 @@
 /** Reactions and raised hands: the marks on a tile, the buttons of the bar, and the menu of reactions. */
-import Hand from 'lucide-solid/icons/hand';
-import Heart from 'lucide-solid/icons/heart';
+import { Hand, Heart } from 'lucide';
 import { For, Show } from 'solid-js';
 import type { GesturesModel } from '../state/gestures-model.ts';
 import { BarButton } from './bar.tsx';
+import { Icon } from './icon.tsx';
 import { REACTIONS } from './words.ts';
 
 const REACTIONS_ID = 'reactions';
@@ -34,7 +34,7 @@ export function HandMark(props: { place: number }) {
   return (
     <Show when={props.place > 0}>
       <span class="hand-mark">
-        <Hand aria-hidden="true" />
+        <Icon of={Hand} />
         <span class="visually-hidden">Hand raised, number</span> {props.place}
       </span>
     </Show>
@@ -50,7 +50,7 @@ export function HandToggle(props: { model: GesturesModel }) {
       pressed={props.model.place(null) > 0}
       onClick={() => props.model.toggleHand()}
     >
-      <Hand aria-hidden="true" />
+      <Icon of={Hand} />
     </BarButton>
   );
 }
@@ -70,7 +70,7 @@ export function ReactButton() {
         if (!event.currentTarget.isConnected) toggleReactions();
       }}
     >
-      <Heart aria-hidden="true" />
+      <Icon of={Heart} />
       <span class="bar-label">React</span>
       <span class="bar-label-short">React</span>
     </button>

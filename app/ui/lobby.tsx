@@ -1,9 +1,9 @@
 /** The screen before a call: how one looks and sounds, and what one is called. */
-import Mic from 'lucide-solid/icons/mic';
-import MicOff from 'lucide-solid/icons/mic-off';
+import { Mic, MicOff } from 'lucide';
 import { createSignal, onCleanup, onMount, Show } from 'solid-js';
 import { ABOUT_PATH, type LobbyModel } from '../state/app-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
+import { Icon } from './icon.tsx';
 import { DeviceSelects, SafetyLine, ScreenHeading, ScreenLink, SourceNote, Switch } from './parts.tsx';
 import { SelfVideo } from './tile.tsx';
 
@@ -127,8 +127,8 @@ function LevelMeter(props: { media: MediaModel }) {
   });
   return (
     <div class="meter" aria-hidden="true">
-      <Show when={props.media.source('microphone').status === 'on'} fallback={<MicOff />}>
-        <Mic />
+      <Show when={props.media.source('microphone').status === 'on'} fallback={<Icon of={MicOff} />}>
+        <Icon of={Mic} />
       </Show>
       <div class="meter-track">
         <div class="meter-fill" ref={setElement} />

@@ -1,6 +1,7 @@
 /** The panel beside the stage, on a phone a sheet over it. Owns its frame and its focus; knows nothing of what is in it. */
-import X from 'lucide-solid/icons/x';
+import { X } from 'lucide';
 import { type JSX, onMount } from 'solid-js';
+import { Icon } from './icon.tsx';
 
 export function Panel(props: { name: string; onClose: () => void; children: JSX.Element }) {
   let heading: HTMLHeadingElement | undefined;
@@ -22,7 +23,7 @@ export function Panel(props: { name: string; onClose: () => void; children: JSX.
           {props.name}
         </h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={() => props.onClose()}>
-          <X aria-hidden="true" />
+          <Icon of={X} />
         </button>
       </header>
       {props.children}

@@ -1,10 +1,10 @@
 /**
  * The small parts every screen is made of: switch, device choice, dialog, safety line, icon button.
  */
-import Lock from 'lucide-solid/icons/lock';
-import X from 'lucide-solid/icons/x';
+import { Lock, X } from 'lucide';
 import { createEffect, createSignal, createUniqueId, For, type JSX, onCleanup, Show } from 'solid-js';
 import type { DeviceKind, MediaModel, SourceKind } from '../state/media-model.ts';
+import { Icon } from './icon.tsx';
 import { sourceWords } from './words.ts';
 
 export function Switch(props: {
@@ -141,7 +141,7 @@ export function Dialog(props: { title: string; open: boolean; onClose: () => voi
           <header class="dialog-head">
             <h2 id={title}>{props.title}</h2>
             <button type="button" class="icon-button" aria-label="Close" onClick={() => element?.close()}>
-              <X aria-hidden="true" />
+              <Icon of={X} />
             </button>
           </header>
           {props.children}
@@ -171,7 +171,7 @@ export function ScreenHeading(props: { hidden?: boolean; children: JSX.Element }
 export function SafetyLine() {
   return (
     <p class="safety">
-      <Lock aria-hidden="true" />
+      <Icon of={Lock} />
       <span>
         Encrypted<span class="safety-more"> between your browsers</span>
       </span>

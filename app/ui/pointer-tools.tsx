@@ -1,9 +1,10 @@
 /** The buttons about pointing, and the place over a shared screen where pointers are drawn once their code is there. */
-import MousePointer2 from 'lucide-solid/icons/mouse-pointer-2';
+import { MousePointer2 } from 'lucide';
 import { createEffect, createSignal, onCleanup, onMount, Show } from 'solid-js';
 import type { PointerModel } from '../state/pointer-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import { BarButton } from './bar.tsx';
+import { Icon } from './icon.tsx';
 import { Switch } from './parts.tsx';
 import type { DocumentPictureInPicture } from './pointer-window.ts';
 import type { ScreenSurfaceView } from './screen-tile.tsx';
@@ -29,7 +30,7 @@ export function PointerToggle(props: { model: PointerModel }) {
   });
   return (
     <BarButton label="Pointer" keys="P" pressed={props.model.pointing()} onClick={() => props.model.toggle()}>
-      <MousePointer2 aria-hidden="true" />
+      <Icon of={MousePointer2} />
     </BarButton>
   );
 }

@@ -1,9 +1,8 @@
 /** The mark that says how good the link to a person is, and explains itself when touched. Owns when the link is asked. */
-import SignalHigh from 'lucide-solid/icons/signal-high';
-import SignalLow from 'lucide-solid/icons/signal-low';
-import SignalMedium from 'lucide-solid/icons/signal-medium';
+import { SignalHigh, SignalLow, SignalMedium } from 'lucide';
 import { Switch as Choose, createEffect, createSignal, Match, onCleanup, Show } from 'solid-js';
 import type { LinkReport } from '../state/call-model.ts';
+import { Icon } from './icon.tsx';
 import { LaterPart } from './later-part.tsx';
 import { Dialog } from './parts.tsx';
 import { gradeOf } from './quality.ts';
@@ -40,12 +39,12 @@ export function QualityMark(props: { name: string; report: () => Promise<LinkRep
         aria-haspopup="dialog"
         onClick={() => setOpen(true)}
       >
-        <Choose fallback={<SignalHigh aria-hidden="true" />}>
+        <Choose fallback={<Icon of={SignalHigh} />}>
           <Match when={grade() === 'fair'}>
-            <SignalMedium aria-hidden="true" />
+            <Icon of={SignalMedium} />
           </Match>
           <Match when={grade() === 'poor'}>
-            <SignalLow aria-hidden="true" />
+            <Icon of={SignalLow} />
           </Match>
         </Choose>
       </button>

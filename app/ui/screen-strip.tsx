@@ -2,11 +2,11 @@
  * The button that shares the own screen, and what there is to say of it: what the others see, what it is sent for, and why
  * it could not be shared.
  */
-import ScreenShare from 'lucide-solid/icons/screen-share';
-import ScreenShareOff from 'lucide-solid/icons/screen-share-off';
+import { ScreenShare, ScreenShareOff } from 'lucide';
 import { type JSX, Show } from 'solid-js';
 import type { ScreenModel, SharingView } from '../state/screen-model.ts';
 import { BarButton } from './bar.tsx';
+import { Icon } from './icon.tsx';
 import { Switch } from './parts.tsx';
 import { screenProblemWords, sharingWords } from './words.ts';
 
@@ -21,8 +21,8 @@ export function ScreenToggle(props: { screen: ScreenModel }) {
       pressed={on()}
       onClick={() => props.screen.toggle()}
     >
-      <Show when={on()} fallback={<ScreenShare aria-hidden="true" />}>
-        <ScreenShareOff aria-hidden="true" />
+      <Show when={on()} fallback={<Icon of={ScreenShare} />}>
+        <Icon of={ScreenShareOff} />
       </Show>
     </BarButton>
   );

@@ -2,15 +2,12 @@
  * The tile of a shared screen: a peer's, which every viewer may zoom, move and see in full; and the own one, which shows
  * what the others see. Plays the screen's sound as well.
  */
-import Maximize from 'lucide-solid/icons/maximize';
-import ScreenShareOff from 'lucide-solid/icons/screen-share-off';
-import Volume2 from 'lucide-solid/icons/volume-2';
-import ZoomIn from 'lucide-solid/icons/zoom-in';
-import ZoomOut from 'lucide-solid/icons/zoom-out';
+import { Maximize, ScreenShareOff, Volume2, ZoomIn, ZoomOut } from 'lucide';
 import { type Accessor, createSignal, createUniqueId, type JSX, onCleanup, onMount, Show } from 'solid-js';
 import type { PeerView } from '../state/call-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import type { Box } from './grid-layout.ts';
+import { Icon } from './icon.tsx';
 import { aspectOf, createActive, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
 import { nameOr } from './words.ts';
 import { createZoom, type Zoom } from './zoom.ts';
@@ -83,7 +80,7 @@ export function PeerScreenTile(props: {
                 );
               }}
             >
-              <Maximize aria-hidden="true" />
+              <Icon of={Maximize} />
             </button>
           </Show>
         </>
@@ -115,7 +112,7 @@ export function OwnScreenTile(props: {
         <>
           <Pin pin={props.pin} />
           <button type="button" class="over-video lasting" onClick={() => props.screen.stop()}>
-            <ScreenShareOff aria-hidden="true" />
+            <Icon of={ScreenShareOff} />
             Stop
           </button>
         </>
@@ -136,7 +133,7 @@ function ZoomControls(props: { zoom: Zoom }) {
         aria-disabled={whole()}
         onClick={() => props.zoom.zoomOut()}
       >
-        <ZoomOut aria-hidden="true" />
+        <Icon of={ZoomOut} />
       </button>
       <button
         type="button"
@@ -154,7 +151,7 @@ function ZoomControls(props: { zoom: Zoom }) {
         aria-disabled={!props.zoom.canZoomIn()}
         onClick={() => props.zoom.zoomIn()}
       >
-        <ZoomIn aria-hidden="true" />
+        <Icon of={ZoomIn} />
       </button>
     </>
   );
@@ -241,7 +238,7 @@ function ScreenFrame(props: {
       <div class="tile-controls">{props.children(zoom, () => element)}</div>
       <div class="tile-name">
         <Show when={props.sound}>
-          <Volume2 role="img" aria-label="with sound" />
+          <Icon of={Volume2} label="with sound" />
         </Show>
         <bdi>{props.label}</bdi>
         <Show when={props.note}>

@@ -1,10 +1,9 @@
 /**
  * Ways to pass an invitation on: its text, copy, the system's share sheet, a QR code. Owns no invitation.
  */
-import Check from 'lucide-solid/icons/check';
-import Copy from 'lucide-solid/icons/copy';
-import Share2 from 'lucide-solid/icons/share-2';
+import { Check, Copy, Share2 } from 'lucide';
 import { createSignal, onCleanup, Show } from 'solid-js';
+import { Icon } from './icon.tsx';
 import { LaterPart } from './later-part.tsx';
 
 const COPIED_MS = 2_500;
@@ -58,14 +57,14 @@ export function ShareLink(props: {
       </label>
       <div class="row">
         <button type="button" class="primary" onClick={() => void copy()}>
-          <Show when={outcome() === 'copied'} fallback={<Copy aria-hidden="true" />}>
-            <Check aria-hidden="true" />
+          <Show when={outcome() === 'copied'} fallback={<Icon of={Copy} />}>
+            <Icon of={Check} />
           </Show>
           {outcome() === 'copied' ? 'Copied' : 'Copy link'}
         </button>
         <Show when={canShare}>
           <button type="button" onClick={() => void share()}>
-            <Share2 aria-hidden="true" /> Share
+            <Icon of={Share2} /> Share
           </button>
         </Show>
       </div>

@@ -1,11 +1,11 @@
 /** One person's tile: picture or initial, name, mute mark, state. Plays the person's sound as well. */
-import MicOff from 'lucide-solid/icons/mic-off';
-import PinIcon from 'lucide-solid/icons/pin';
+import { MicOff, Pin as PinIcon } from 'lucide';
 import { type Accessor, createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
 import type { LinkReport, PeerView } from '../state/call-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
 import type { CornerView } from './corner.ts';
 import type { Box } from './grid-layout.ts';
+import { Icon } from './icon.tsx';
 import { QualityMark } from './quality-mark.tsx';
 import { nameOr } from './words.ts';
 
@@ -37,7 +37,7 @@ export function Pin(props: { pin: PinState }) {
         onPointerDown={(event) => event.stopPropagation()}
         onClick={() => props.pin.toggle()}
       >
-        <PinIcon aria-hidden="true" />
+        <Icon of={PinIcon} />
       </button>
     </Show>
   );
@@ -237,7 +237,7 @@ function Frame(props: {
       </div>
       <div class="tile-name">
         <Show when={props.muted}>
-          <MicOff aria-hidden="true" />
+          <Icon of={MicOff} />
         </Show>
         <bdi>{props.name}</bdi>
         <Show when={props.note}>

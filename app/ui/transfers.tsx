@@ -1,8 +1,9 @@
 /** Cards of file transfers: what it is, from whom, how far it is, and what can be done. Loaded with the first transfer. */
-import X from 'lucide-solid/icons/x';
+import { X } from 'lucide';
 import { createEffect, createUniqueId, For, onCleanup, Show } from 'solid-js';
 import type { FilesModel, TransferView } from '../state/files-model.ts';
 import { problemWords, transferWords } from './file-words.ts';
+import { Icon } from './icon.tsx';
 import { drawPicture } from './picture.ts';
 
 /** Chromium alone has it. */
@@ -121,7 +122,7 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
             aria-label="Remove from the list"
             onClick={() => props.model.dismiss(transfer().id)}
           >
-            <X aria-hidden="true" />
+            <Icon of={X} />
           </button>
         </Show>
       </article>
