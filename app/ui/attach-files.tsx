@@ -1,24 +1,7 @@
-/** The button that offers files or a folder to somebody, and what is said where it cannot be. */
+/** The button that lets somebody choose files or a folder. */
 import { FolderUp, Paperclip } from 'lucide';
-import type { CallModel } from '../state/app-model.ts';
 import { type Chosen, readInput } from './dropped-files.ts';
 import { Icon } from './icon.tsx';
-
-/** Offers what was chosen to the person of the key `to`, or to everybody for null; says so when that cannot be. */
-export async function offerFiles(
-  model: Pick<CallModel, 'files' | 'notices' | 'tiles'>,
-  { items, problem }: Chosen,
-  to: string | null,
-): Promise<void> {
-  const refuse = (says: string) => model.notices.post({ says });
-  if (problem === 'too-many') refuse('These are too many files to send. Pack them into one first.');
-  else if (problem === 'unreadable') refuse('A part of it cannot be read, so nothing was offered.');
-  else if (problem === 'empty') refuse('There is no file in it to send.');
-  else if (!model.tiles().some(({ key }) => to === null || key === to))
-    refuse('Nobody is here to take the file yet.');
-  else if (!(await model.files.send(items, to)))
-    refuse('The server is away, and what sends files was not fetched yet. Try again in a moment.');
-}
 
 export function AttachFiles(props: { folder?: boolean; onChosen: (chosen: Chosen) => void }) {
   let input: HTMLInputElement | undefined;

@@ -16,11 +16,12 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { ChatDelivery, ChatEntry, ChatMessage, ChatOutcome, ChatPerson } from '../state/chat-model.ts';
-import { AttachFiles, offerFiles } from './attach-files.tsx';
+import { AttachFiles } from './attach-files.tsx';
 import { type Chosen, readInput } from './dropped-files.ts';
 import { FileShelf } from './file-shelf.tsx';
 import { Icon } from './icon.tsx';
 import { linkify } from './linkify.ts';
+import { offerFiles } from './offer-files.ts';
 import { nameOr } from './words.ts';
 
 type Model = Pick<CallModel, 'chat' | 'files' | 'notices' | 'tiles'>;

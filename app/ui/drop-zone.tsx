@@ -2,8 +2,8 @@
 import { createSignal, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { ChatPerson } from '../state/chat-model.ts';
-import { offerFiles } from './attach-files.tsx';
 import { readDrop } from './dropped-files.ts';
+import { offerFiles } from './offer-files.ts';
 import { nameOr } from './words.ts';
 
 export function DropZone(props: { model: CallModel; to: ChatPerson | null }) {

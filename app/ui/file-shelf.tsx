@@ -3,8 +3,8 @@ import { createEffect, on, onCleanup, onMount, Show } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { FilesModel, TransferView } from '../state/files-model.ts';
 import type { Notice } from '../state/notices.ts';
-import { sizeWords } from './file-words.ts';
 import { Late } from './late.tsx';
+import { sizeWords } from './size-words.ts';
 
 export const loadTransfers = () => import('./transfers.tsx');
 /** A running call needs no server, and so its code must be here before. */

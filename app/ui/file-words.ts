@@ -1,20 +1,7 @@
-/** Every sentence about files. Owns the words, and how sizes and times are said. */
+/** Every sentence about transfers of files. Owns the words, and how times are said. */
 import { type EndReason, MAX_MEMORY_BYTES, type TransferView } from '../state/files-model.ts';
+import { sizeWords } from './size-words.ts';
 import { nameOr } from './words.ts';
-
-const UNITS = ['bytes', 'KB', 'MB', 'GB', 'TB'] as const;
-
-/** In units of 1000, as file managers and disks have it. */
-export function sizeWords(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit += 1;
-  }
-  if (bytes === 1) return '1 byte';
-  return `${unit > 0 && value < 99.5 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
-}
 
 export function timeWords(seconds: number): string {
   if (seconds < 60) return `${Math.max(1, Math.ceil(seconds))} s left`;
