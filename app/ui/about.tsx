@@ -9,7 +9,12 @@ import { SECTIONS, type SectionId } from './about-sections.ts';
 import { Table } from './about-table.tsx';
 import { SEES, TAKEOVER, TRAVELS } from './about-tables.ts';
 import { ScreenLink } from './parts.tsx';
-import './styles/about.css';
+import styles from './styles/about.css?inline';
+
+// With the page and not beside it: no moment without, and nothing more to fetch that may not come.
+const sheet = new CSSStyleSheet();
+sheet.replaceSync(styles);
+document.adoptedStyleSheets.push(sheet);
 
 export function About(props: { model: AboutModel }) {
   let title: HTMLHeadingElement | undefined;
