@@ -11,7 +11,8 @@ import {
 
 type Welcome = Extract<ServerMessage, { kind: 'welcome' }>;
 
-const WAIT_MS = 8_000;
+/** A guard against hanging, not a measure. */
+const PATIENCE_MS = 60_000;
 
 export class RoomClient {
   readonly heard: ServerMessage[] = [];
@@ -83,7 +84,7 @@ export class RoomClient {
 
   /** Resolves when the predicate holds; rejects when the socket closes first or nothing comes of it. */
   async until(predicate: () => boolean): Promise<void> {
-    const deadline = Date.now() + WAIT_MS;
+    const deadline = Date.now() + PATIENCE_MS;
     while (!predicate()) {
       if (this.socket.readyState === WebSocket.CLOSED) {
         const { code, reason } = await this.closed;

@@ -1,4 +1,4 @@
-/** What surrounds the room: the client's files and headers, deadlines with short limits, and the deployment. */
+/** What surrounds the room: the client's files and headers, deadlines that shrink, and the deployment. */
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -39,7 +39,7 @@ describe('the Worker', () => {
     } finally {
       await worker.close();
     }
-  }, 30_000);
+  });
 
   it('serves the same page at /about, and nothing near it', async () => {
     const worker = await startWorker();
@@ -75,7 +75,7 @@ describe('the Worker', () => {
     } finally {
       await worker.close();
     }
-  }, 30_000);
+  });
 
   it('answers 500 at the upgrade when a variable is bad', async () => {
     const worker = await startWorker({ bindings: { ROOM_CAPACITY: 'many' } });
@@ -84,10 +84,10 @@ describe('the Worker', () => {
     } finally {
       await worker.close();
     }
-  }, 30_000);
+  });
 
   it('[D1] [D2] ends sockets that do not join and members that vanished, across an eviction', async () => {
-    const worker = await startWorker({ entry: 'test/fixtures/worker-short-limits.ts' });
+    const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
     const room = randomBytes(16).toString('base64url');
     const alice = await RoomClient.open(worker.url, room);
     const alive = setInterval(() => alice.send('ping'), 200);
@@ -96,6 +96,7 @@ describe('the Worker', () => {
       const bob = await RoomClient.open(worker.url, room);
       await bob.join('bob-hello123');
       const idle = await RoomClient.open(worker.url, room);
+      await fetch(`${worker.url}/limits?joinDeadlineMs=400&staleMs=5000`);
       await worker.evict(room);
       expect((await idle.closed).code).toBe(4008);
       expect((await bob.closed).code).toBe(4008);
@@ -105,7 +106,7 @@ describe('the Worker', () => {
       alice.end();
       await worker.close();
     }
-  }, 30_000);
+  });
 
   it('can be deployed', async () => {
     const out = await mkdtemp(join(tmpdir(), 'parley-deploy-'));
@@ -127,5 +128,5 @@ describe('the Worker', () => {
     } finally {
       await rm(out, { recursive: true });
     }
-  }, 60_000);
+  });
 });
