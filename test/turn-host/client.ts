@@ -128,6 +128,9 @@ export function decode(raw: Buffer): Answer {
   return { type: raw.readUInt16BE(0), transactionId: raw.subarray(8, 20), attributes, errorCode, raw };
 }
 
+/** A guard against hanging, not a measure. */
+const PATIENCE_MS = 60_000;
+
 /** How a client's packets travel: whole ones in, whole ones out. */
 export interface Wire {
   readonly localPort: number;
@@ -166,7 +169,7 @@ export class TurnClient {
   }
 
   /** The first datagram, come or to come, that `wanted` takes; null after `timeoutMs`, which only guards by default. */
-  async receive(wanted: (packet: Buffer) => boolean, timeoutMs = 10_000): Promise<Buffer | null> {
+  async receive(wanted: (packet: Buffer) => boolean, timeoutMs = PATIENCE_MS): Promise<Buffer | null> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const index = this.#inbox.findIndex(wanted);

@@ -35,7 +35,7 @@ const hasCoturn = ensureCoturn();
 /** Registers a test that needs coturn, or says in a line that it is passed over. */
 function withCoturn(name: string, body: () => Promise<void>): void {
   if (hasCoturn) {
-    it(name, body, 120_000);
+    it(name, body);
   } else {
     it(`${name}: passed over`, () => {
       process.stdout.write(

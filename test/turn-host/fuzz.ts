@@ -183,7 +183,7 @@ class Call {
       this.sent += 1;
       const data = uint32(this.sent);
       from.sendOnChannel(CHANNEL, data);
-      const got = await to.nextOnChannel(CHANNEL, 5000);
+      const got = await to.nextOnChannel(CHANNEL);
       this.received += got?.equals(data) === true ? 1 : 0;
     }
   }

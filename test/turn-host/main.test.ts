@@ -5,7 +5,7 @@ import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { claimPort } from '../../scripts/lib/ports.ts';
 import { startRelay } from '../../scripts/lib/relay-process.ts';
 import { projectRoot } from '../../scripts/lib/start-parley.ts';
@@ -114,7 +114,8 @@ it('does not start without a secret', async () => {
 
 it('leaves no socket and no timer behind once stopped (bare node-turn leaves both)', async () => {
   const program = new URL('./start-and-stop.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [program], { stdio: 'pipe', timeout: 20_000 });
+  const child = spawn(process.execPath, [program], { stdio: 'pipe' });
+  onTestFinished(() => void child.kill('SIGKILL'));
   expect(await firstLine(child)).toBe('stopped\n');
   expect(await once(child, 'exit')).toEqual([0, null]);
 });

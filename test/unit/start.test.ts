@@ -33,14 +33,6 @@ function start(env: Record<string, string>, ...words: string[]): Started {
   return { child, output: () => text, ended };
 }
 
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 50_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error(`waited too long for ${what}`);
-    await new Promise((settle) => setTimeout(settle, 50));
-  }
-}
-
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
 });
@@ -85,10 +77,9 @@ describe('npm start', () => {
       const port = await claimPort('PORT', 'TCP', '127.0.0.1', 0);
       const turnPort = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
       const started = start({ PORT: String(port), TURN_PORT: String(turnPort), HOST: '' });
-      await until(
-        () => started.output().includes('Ctrl-C') || started.child.exitCode !== null,
-        'the address',
-      );
+      await expect
+        .poll(() => started.output().includes('Ctrl-C') || started.child.exitCode !== null)
+        .toBe(true);
       expect(started.output()).toContain(`Parley is at http://localhost:${port}\n`);
       expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
       started.child.kill(signal);
@@ -96,7 +87,6 @@ describe('npm start', () => {
       expect(await claimPort('PORT', 'TCP', '127.0.0.1', port)).toBe(port);
       expect(await claimPort('TURN_PORT', 'UDP', '127.0.0.1', turnPort)).toBe(turnPort);
     },
-    60_000,
   );
 
   it('stops and starts the server on one port for a test, and closes twice without harm', async () => {
@@ -112,5 +102,5 @@ describe('npm start', () => {
       await parley.close();
       await parley.close();
     }
-  }, 60_000);
+  });
 });
