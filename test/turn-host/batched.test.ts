@@ -244,6 +244,8 @@ describe.skipIf(loaded === null)('the batched data path by itself', () => {
   it('leaves the event loop its turns under a flood', async () => {
     const path = make();
     const listener = await path.listen({ ip: '127.0.0.1', port: 0, reusePort: false });
+    // It never waits by itself beside a stream client: a turn ends by its packets, and not by a time.
+    await path.openFlow({ client: stream, relay: 0, port: FIRST_PORT, room: null });
     const client = createSocket('udp4');
     client.connect(listener.port, '127.0.0.1');
     await once(client, 'connect');
