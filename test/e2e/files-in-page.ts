@@ -1,6 +1,6 @@
 /**
- * What file tests do in pages: make files of any size without reading any, drop them on the call, and hash what was
- * received. Knows the screens by their accessible names.
+ * What file tests do in pages: make files of any size without reading any, drop them on the call, hold chunks back, and
+ * hash what was received. Knows the screens by their accessible names.
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -10,12 +10,17 @@ import type { Person } from './harness.ts';
 declare global {
   interface Window {
     parleyDrop?: () => void;
-    /** Chunks that this page has taken so far, where a test counts them. */
+    /** Chunks that this page has taken so far, where they are gated. */
     parleyTaken?: number;
-    /** Takes what was held back of files, and all that comes. */
-    parleyTakeOn?: () => void;
+    /** Chunks after so many wait before the page. */
+    parleyLimit?: number;
+    parleyLetPass?: (limit: number) => void;
   }
 }
+
+/** Of the protocol: what a chunk holds, and how many may be on their way, sent and not stored. */
+export const CHUNK_BYTES = 63 * 1024;
+export const WINDOW_CHUNKS = 16;
 
 /** What a page makes at a time. */
 const PIECE_BYTES = 4 * 1024 * 1024;
@@ -91,14 +96,64 @@ export const press = (person: Person, file: string, button: string) =>
   card(person, file).getByRole('button', { name: button, exact: true }).click();
 
 /** Waits until the card says so. */
-export async function says(
-  person: Person,
-  file: string,
-  words: string | RegExp,
-  timeout = 60_000,
-): Promise<void> {
-  await card(person, file).getByText(words).waitFor({ timeout });
+export async function says(person: Person, file: string, words: string | RegExp): Promise<void> {
+  await card(person, file).getByText(words).waitFor();
 }
+
+/** Waits until all of it is there, for as long as the card has something new to say: a large file takes its time. */
+export async function completes(person: Person, file: string): Promise<void> {
+  const words = async () => (await card(person, file).textContent()) ?? '';
+  for (let said = await words(); !said.includes('complete and verified'); said = await words())
+    await card(person, file).filter({ hasNotText: said }).waitFor();
+}
+
+/** Runs in the page before its scripts: a receiver that takes no more chunks than it is told to. */
+export function gateChunks(): void {
+  const native = RTCDataChannel.prototype.addEventListener;
+  const held = new Set<() => void>();
+  window.parleyTaken = 0;
+  window.parleyLetPass = (limit) => {
+    window.parleyLimit = limit;
+    for (const pass of [...held]) pass();
+  };
+  RTCDataChannel.prototype.addEventListener = function (
+    this: RTCDataChannel,
+    type: string,
+    listener: EventListenerOrEventListenerObject,
+    options?: boolean | AddEventListenerOptions,
+  ) {
+    if (this.label !== 'files' || type !== 'message') {
+      native.call(this, type, listener, options);
+      return;
+    }
+    const waiting: Event[] = [];
+    const pass = () => {
+      for (let event = waiting[0]; event && this.readyState === 'open'; event = waiting[0]) {
+        const isChunk = new Uint8Array((event as MessageEvent<ArrayBuffer>).data)[1] === 5;
+        if (isChunk && (window.parleyTaken ?? 0) >= (window.parleyLimit ?? 0)) return;
+        if (isChunk) window.parleyTaken = (window.parleyTaken ?? 0) + 1;
+        waiting.shift();
+        (listener as (event: Event) => void).call(this, event);
+      }
+    };
+    held.add(pass);
+    native.call(
+      this,
+      type,
+      (event) => {
+        waiting.push(event);
+        pass();
+      },
+      options,
+    );
+  } as typeof native;
+}
+
+/** Lets a person's page take chunks until it has taken `limit` in all. */
+export const letPass = ({ page }: Person, limit: number) =>
+  page.evaluate((count) => window.parleyLetPass?.(count), limit);
+/** Chunks that a person's page has taken so far. */
+export const taken = ({ page }: Person) => page.evaluate(() => window.parleyTaken ?? 0);
 
 /** Presses Save and hashes what the browser downloads. */
 export async function save(

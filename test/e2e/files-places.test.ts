@@ -10,20 +10,28 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { card, dropFiles, hashOfMade, makePiece, press, save, says } from './files-in-page.ts';
+import {
+  CHUNK_BYTES,
+  card,
+  dropFiles,
+  gateChunks,
+  hashOfMade,
+  letPass,
+  makePiece,
+  press,
+  save,
+  says,
+  taken,
+  WINDOW_CHUNKS,
+} from './files-in-page.ts';
 import type { OpenOptions, Person } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
 const MB = 1_000_000;
-const CHUNK_BYTES = 63 * 1024;
-const WINDOW = 16;
 declare global {
   interface Window {
     showSaveFilePicker?(options: { suggestedName: string }): Promise<FileSystemFileHandle>;
-    /** Chunks after so many wait before the page. */
-    parleyLimit?: number;
-    parleyLetPass?: (limit: number) => void;
     /** What the stand-in for the picker does next. */
     parleyPick?: 'dismiss' | 'choose';
   }
@@ -56,52 +64,6 @@ async function prefixWorker({ context }: Person, script: string): Promise<void> 
     await route.fulfill({ response, body: `${script}\n${await response.text()}` });
   });
 }
-
-/** Runs in the page before its scripts: a receiver that takes no more chunks than it is told to. */
-function gateChunks(): void {
-  const native = RTCDataChannel.prototype.addEventListener;
-  const held = new Set<() => void>();
-  window.parleyTaken = 0;
-  window.parleyLetPass = (limit) => {
-    window.parleyLimit = limit;
-    for (const pass of [...held]) pass();
-  };
-  RTCDataChannel.prototype.addEventListener = function (
-    this: RTCDataChannel,
-    type: string,
-    listener: EventListenerOrEventListenerObject,
-    options?: boolean | AddEventListenerOptions,
-  ) {
-    if (this.label !== 'files' || type !== 'message') {
-      native.call(this, type, listener, options);
-      return;
-    }
-    const waiting: Event[] = [];
-    const pass = () => {
-      for (let event = waiting[0]; event && this.readyState === 'open'; event = waiting[0]) {
-        const isChunk = new Uint8Array((event as MessageEvent<ArrayBuffer>).data)[1] === 5;
-        if (isChunk && (window.parleyTaken ?? 0) >= (window.parleyLimit ?? 0)) return;
-        if (isChunk) window.parleyTaken = (window.parleyTaken ?? 0) + 1;
-        waiting.shift();
-        (listener as (event: Event) => void).call(this, event);
-      }
-    };
-    held.add(pass);
-    native.call(
-      this,
-      type,
-      (event) => {
-        waiting.push(event);
-        pass();
-      },
-      options,
-    );
-  } as typeof native;
-}
-
-const letPass = ({ page }: Person, limit: number) =>
-  page.evaluate((count) => window.parleyLetPass?.(count), limit);
-const taken = ({ page }: Person) => page.evaluate(() => window.parleyTaken ?? 0);
 
 /** Leaves the call and joins it again without a reload. */
 async function leaveAndReturn(person: Person): Promise<void> {
@@ -201,7 +163,7 @@ it('Save as writes into the picked file; a disk that fills is a sentence on both
   await says(bob, 'kept.bin', /complete and verified/);
   await bob.page.getByRole('button', { name: 'Leave', exact: true }).click();
   const after = bob.page.getByRole('region', { name: 'Files you received' });
-  expect(await after.getByRole('article').count()).toBe(1);
+  await expect.poll(() => after.getByRole('article').count()).toBe(1);
   expect(await save(bob, 'kept.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: 2 * MB }) });
   await press(bob, 'kept.bin', 'Remove from the list');
   await after.waitFor({ state: 'detached' });
@@ -286,7 +248,7 @@ it('a transfer goes on after either side left and joined again, in the same page
   await says(bob, 'film.bin', /complete and verified/);
   await says(back, 'film.bin', 'Bob has all of it');
   // What was on its way when Alice went is lost; what Bob had taken may have been on its way to his disk.
-  expect(await taken(bob)).toBeLessThanOrEqual(chunks + 3 * WINDOW);
+  expect(await taken(bob)).toBeLessThanOrEqual(chunks + 3 * WINDOW_CHUNKS);
   expect(await save(bob, 'film.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: size }) });
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
@@ -388,10 +350,10 @@ it('a real folder that is dropped is one archive of all that is in it, shown and
     writeFileSync(join(inner, 'beach.bin'), makePiece(3, 0, 3 * MB));
     // More than one answer of the folder's reader.
     for (let index = 0; index < 120; index += 1) writeFileSync(join(inner, `${index}.txt`), `${index}`);
-    await dropFromDisk(alice, [top]);
-    await says(alice, 'Holiday.zip', 'Preparing for Bob, 50 %');
     const { page } = alice;
-    await page.getByRole('status', { name: 'Notices' }).getByText('Preparing Holiday.zip').waitFor();
+    const told = page.getByRole('status', { name: 'Notices' }).getByText('Preparing Holiday.zip');
+    await Promise.all([told.waitFor(), dropFromDisk(alice, [top])]);
+    await says(alice, 'Holiday.zip', 'Preparing for Bob, 50 %');
     const progress = page.getByRole('progressbar', { name: 'Holiday.zip' });
     expect(await progress.evaluate((bar) => (bar as HTMLProgressElement).position)).toBeCloseTo(0.5, 1);
     await card(alice, 'Holiday.zip').getByRole('button', { name: 'Cancel' }).focus();

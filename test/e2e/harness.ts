@@ -24,7 +24,8 @@ export function launchBrowser(
   without: readonly string[] = [],
 ): Promise<Browser> {
   const args = [...FLAGS.filter((flag) => !without.includes(flag)), ...more];
-  return chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args });
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  return chromium.launch({ executablePath, args, timeout: PATIENCE_MS });
 }
 
 /** How long anything is waited for: a guard against hanging, not a measure of how fast it should be. */
