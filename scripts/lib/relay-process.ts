@@ -6,6 +6,7 @@ import { StartError } from './ports.ts';
 export interface RelayOptions {
   root: string;
   secret: string;
+  /** UDP port; 0 takes a free one. */
   port: number;
   listen: string;
   /** The address that relayed candidates carry. */
@@ -14,7 +15,7 @@ export interface RelayOptions {
   peerPolicy: 'room' | 'public' | 'lan';
   /** Whether it listens on TCP as well, at the same port. */
   tcp?: boolean;
-  /** TLS at a port of its own; the files are PEM. */
+  /** TLS at a port of its own, 0 for a free one; the files are PEM. */
   tls?: { port: number; certFile: string; keyFile: string };
   /** Called once if the relay ends without having been asked to. */
   onDeath(description: string): void;
@@ -22,12 +23,18 @@ export interface RelayOptions {
 
 export interface RelayProcess {
   pid: number;
+  /** Ports as bound; that of TLS is null without it. */
+  port: number;
+  tlsPort: number | null;
   /** Ends the relay and waits for it; idempotent. */
   close(): Promise<void>;
 }
 
-const READY_WITHIN_MS = 15_000;
+/** A guard against hanging: a relay that cannot start ends and says why. */
+const READY_WITHIN_MS = 60_000;
 const END_WITHIN_MS = 3_000;
+/** What it says once it listens, with the ports it has. */
+const LISTENING = /^relay listening on udp \S+:(\d+)[,;](?:.* tls \S+:(\d+)[,;])?.*\n/m;
 const LOG_CAP_CHARACTERS = 4_000;
 
 /** Resolves once the relay says that it listens.
@@ -76,10 +83,17 @@ export function startRelay(options: RelayOptions): Promise<RelayProcess> {
     child.stdin.on('error', () => {});
     const read = (text: string) => {
       log = (log + text).slice(-LOG_CAP_CHARACTERS);
-      if (state === 'starting' && /relay listening on udp /.test(log) && child.pid !== undefined) {
+      const listening = LISTENING.exec(log);
+      if (state === 'starting' && listening !== null && child.pid !== undefined) {
+        const [, bound, tlsBound] = listening;
         state = 'running';
         clearTimeout(timer);
-        settle({ pid: child.pid, close });
+        settle({
+          pid: child.pid,
+          port: Number(bound),
+          tlsPort: tlsBound === undefined ? null : Number(tlsBound),
+          close,
+        });
       }
     };
     child.stdout.setEncoding('utf8').on('data', read);

@@ -71,18 +71,19 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   const advertised = options.advertisedHost ?? (everywhere ? (lanAddresses()[0] ?? '127.0.0.1') : host);
   const turnSecret = options.turnSecret ?? randomBytes(32).toString('base64url');
   const ticketKey = options.ticketKey ?? randomBytes(32).toString('base64url');
-  const port = await claimPort('PORT', 'TCP', host, options.port ?? 0);
-  const turnPort =
-    options.turn === false ? null : await claimPort('TURN_PORT', 'UDP', host, options.turnPort ?? 0);
   const transports = options.relayTransports ?? ['udp'];
-  const tlsPort = transports.includes('tls') ? await claimPort('TURN_TLS_PORT', 'TCP', host, 0) : 0;
+  const withRelay = options.turn !== false;
+  let { port = 0, turnPort = 0 } = options;
+  // Looked at before anything starts, for the sentence. Any free one is for who binds it to say: it is nobody's till then.
+  if (port !== 0) await claimPort('PORT', 'TCP', host, port);
+  if (withRelay && turnPort !== 0) await claimPort('TURN_PORT', 'UDP', host, turnPort);
 
   if (options.buildClient !== false) await ensureClient(projectRoot, options.announce ?? (() => {}));
 
   const bindings: Record<string, string> = {
     TICKET_KEY: ticketKey,
     TURN_SECRET: turnSecret,
-    TURN_URLS: turnPort === null ? '' : relayUrls(transports, advertised, turnPort, tlsPort),
+    TURN_URLS: '',
     STUN_URLS: options.stunUrls ?? '',
     ...(options.allowedOrigins === undefined ? {} : { ALLOWED_ORIGINS: options.allowedOrigins }),
     ...(options.capacity === undefined ? {} : { ROOM_CAPACITY: String(options.capacity) }),
@@ -113,6 +114,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
         bindings,
         ...(tls === undefined ? {} : { tls }),
       });
+      ({ port } = server);
     });
   const stopServer = () =>
     inOrder(async () => {
@@ -126,7 +128,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   };
 
   try {
-    if (turnPort !== null) {
+    if (withRelay) {
       relay = await startRelay({
         root: projectRoot,
         secret: turnSecret,
@@ -135,9 +137,11 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
         relayIp: advertised,
         peerPolicy: options.peerPolicy ?? 'room',
         tcp: transports.includes('tcp'),
-        ...(options.relayTls === undefined ? {} : { tls: { port: tlsPort, ...options.relayTls } }),
+        ...(options.relayTls === undefined ? {} : { tls: { port: 0, ...options.relayTls } }),
         onDeath: (description) => options.onRelayDeath?.(description),
       });
+      turnPort = relay.port;
+      bindings.TURN_URLS = relayUrls(transports, advertised, relay);
     }
     await startServer();
   } catch (error) {
@@ -150,7 +154,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
   return {
     url: `${scheme}://${shown}:${port}`,
     port,
-    turnPort,
+    turnPort: withRelay ? turnPort : null,
     turnSecret,
     ticketKey,
     stopServer,
@@ -162,8 +166,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
 function relayUrls(
   transports: readonly RelayTransport[],
   host: string,
-  port: number,
-  tlsPort: number,
+  { port, tlsPort }: Pick<RelayProcess, 'port' | 'tlsPort'>,
 ): string {
   const url = (transport: RelayTransport) =>
     transport === 'tls'

@@ -11,6 +11,7 @@ import { StartError } from './ports.ts';
 export interface WorkerServerOptions {
   root: string;
   host: string;
+  /** 0 takes a free one. */
   port: number;
   /** Variables and secrets that stand in for those of wrangler.toml. */
   bindings: Record<string, string>;
@@ -18,6 +19,8 @@ export interface WorkerServerOptions {
 }
 
 export interface WorkerServer {
+  /** As bound. */
+  port: number;
   /** Ends workerd and with it every socket; idempotent. */
   close(): Promise<void>;
 }
@@ -95,10 +98,10 @@ export async function startWorkerServer(options: WorkerServerOptions): Promise<W
     return closed;
   };
   try {
-    await miniflare.ready;
+    const { port: bound } = await miniflare.ready;
+    return { port: Number(bound), close };
   } catch (error) {
     await close().catch(() => {});
     throw new StartError(`The server could not start: ${error instanceof Error ? error.message : error}`);
   }
-  return { close };
 }

@@ -6,7 +6,6 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { claimPort } from '../../scripts/lib/ports.ts';
 import { startRelay } from '../../scripts/lib/relay-process.ts';
 import { projectRoot } from '../../scripts/lib/start-parley.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
@@ -129,8 +128,7 @@ it('names an unknown peer policy', async () => {
 it.each([['public', 403] as const, ['lan', 0] as const])(
   'is told the peer policy %s by the program that starts it',
   async (peerPolicy, errorCode) => {
-    const port = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
-    const address = { listen: '127.0.0.1', relayIp: '127.0.0.1', port };
+    const address = { listen: '127.0.0.1', relayIp: '127.0.0.1', port: 0 };
     const started = await startRelay({
       root: projectRoot,
       secret: 's',
@@ -139,7 +137,7 @@ it.each([['public', 403] as const, ['lan', 0] as const])(
       onDeath: () => undefined,
     });
     const minted = await mintCredential('s', 'peer', Math.floor(Date.now() / 1000) + 60);
-    const client = await openClient(port, minted.username, minted.credential);
+    const client = await openClient(started.port, minted.username, minted.credential);
     try {
       await client.allocate();
       expect((await client.permit({ ip: '10.0.0.1', port: 5000 })).errorCode).toBe(errorCode);
