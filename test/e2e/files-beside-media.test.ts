@@ -1,14 +1,16 @@
-/** A file that passes while four people see each other leaves their voices whole. */
+/** Files that pass while four people see each other leave their voices whole. */
 import { expect, it } from 'vitest';
-import { dropFiles, press, says } from './files-in-page.ts';
+import { completes, dropFiles, press, says } from './files-in-page.ts';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
 const BEFORE_MS = 6_000;
+/** Of what else the machine does something may fall into the time of a file, but hardly into that of most. */
+const CALLS = [1, 2, 3];
 /**
- * What may be concealed more than before: a fiftieth of the time. Packets of four pages meet on two cores here, whose own
- * unrest is a part of either figure.
+ * What may be concealed more than before, in the middle one of all calls: a fiftieth of the time. Packets of four pages
+ * meet on two cores here, whose own unrest is a part of either figure.
  */
 const MOST_MORE = 0.02;
 
@@ -51,7 +53,11 @@ async function concealedShare(people: readonly Person[], work: () => Promise<unk
   return (after.concealed - before.concealed) / (after.received - before.received);
 }
 
-it('a file to everyone beside four videos conceals no more of their voices than before', async () => {
+/** How much larger the share of concealed samples was during the file than before, of each call. */
+const more: number[] = [];
+
+// Calls of their own: the first file is the hardest, as the browsers' jitter buffers learn from it.
+it.each(CALLS)('a file reaches everyone beside four videos, in call %i', async () => {
   const url = stage.invitation();
   const people: Person[] = [];
   for (const name of ['Alice', 'Bob', 'Carol', 'Dave']) {
@@ -66,9 +72,15 @@ it('a file to everyone beside four videos conceals no more of their voices than 
   const before = await concealedShare(people, () => new Promise((resolve) => setTimeout(resolve, BEFORE_MS)));
   const during = await concealedShare(people, async () => {
     await Promise.all(others.map((other) => press(other, 'beside.bin', 'Accept')));
-    await Promise.all(others.map((other) => says(other, 'beside.bin', /complete and verified/)));
+    await Promise.all(others.map((other) => completes(other, 'beside.bin')));
   });
   console.info(`concealed: ${(100 * before).toFixed(2)} % before, ${(100 * during).toFixed(2)} % during`);
-  expect(during).toBeLessThanOrEqual(before + MOST_MORE);
+  more.push(during - before);
   await waitForMedia(people, 3);
+});
+
+it('such a file conceals no more of their voices than before', () => {
+  expect(more).toHaveLength(CALLS.length);
+  const [middle] = more.sort((a, b) => a - b).slice(CALLS.length >> 1);
+  expect(middle).toBeLessThanOrEqual(MOST_MORE);
 });
