@@ -1,5 +1,5 @@
 /**
- * Owns the built client in dist/client: whether it is older than its sources, and building it. The build runs in a
+ * Owns the built client in dist/client: whether it is whole and no older than its sources, and building it. The build runs in a
  * process of its own, so that a NODE_ENV of the caller (a test runner's) cannot turn it into a development build.
  */
 import { spawn } from 'node:child_process';
@@ -21,10 +21,14 @@ function newestMs(path: string): number {
   );
 }
 
+/** Written after a build that succeeded: one that fails may leave files that look whole, and load nothing. */
+const stampOf = (root: string) => join(root, 'dist', '.client-built');
+
 function clientIsFresh(root: string): boolean {
-  const built = statSync(join(root, 'dist', 'client', 'index.html'), { throwIfNoEntry: false });
-  if (built === undefined) return false;
-  return SOURCES.every((source) => newestMs(join(root, source)) <= built.mtimeMs);
+  const page = statSync(join(root, 'dist', 'client', 'index.html'), { throwIfNoEntry: false });
+  const stamp = statSync(stampOf(root), { throwIfNoEntry: false });
+  if (page === undefined || stamp === undefined || page.mtimeMs > stamp.mtimeMs) return false;
+  return SOURCES.every((source) => newestMs(join(root, source)) <= page.mtimeMs);
 }
 
 function runVite(root: string): Promise<void> {
@@ -83,6 +87,7 @@ export async function ensureClient(root: string, announce: (line: string) => voi
     if (clientIsFresh(root)) return;
     announce('Building the client ...');
     await runVite(root);
+    writeFileSync(stampOf(root), '');
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
