@@ -10,7 +10,9 @@ const stage = useStage();
  */
 async function playout(person: Person): Promise<{ streams: number[]; times: number[] }> {
   return await person.page.evaluate(async () => {
-    const [pc] = (window.parleyTestLinks ?? []).map((link) => link.pc).filter((one) => one.remoteDescription);
+    const [pc] = (window.parleyTestLinks ?? [])
+      .map((link) => link.pc)
+      .filter((one) => one.connectionState === 'connected');
     const sections =
       pc?.remoteDescription?.sdp.split('\r\nm=').filter((part) => /^(audio|video) /.test(part)) ?? [];
     const named = sections.map((section) => /^a=msid:(\S+)/m.exec(section)?.[1] ?? '-');
@@ -24,14 +26,7 @@ async function playout(person: Person): Promise<{ streams: number[]; times: numb
 }
 
 it('two people see and hear each other directly, voice and picture in step and a screen apart from them', async () => {
-  const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  await waitForMedia([alice, bob], 1);
-  await alice.tile('Bob').waitFor();
-  await bob.tile('Alice').waitFor();
+  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
   for (const link of [...(await alice.links()), ...(await bob.links())]) {
     expect(link.localType).not.toBe('relay');
   }
@@ -46,12 +41,7 @@ it('two people see and hear each other directly, voice and picture in step and a
 });
 
 it('two people meet through the relay alone', async () => {
-  const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join({ relayOnly: true });
-  const bob = await stage.open(url, 'Bob');
-  await bob.join({ relayOnly: true });
-  await waitForMedia([alice, bob], 1);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { relayOnly: true });
   for (const link of [...(await alice.links()), ...(await bob.links())]) {
     expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
   }
@@ -63,16 +53,9 @@ it('two people meet through the relay alone', async () => {
 
 it('four people decode all twelve directed links; late, leaving and reloading people leave no ghost', async () => {
   const url = stage.invitation();
-  const people: Person[] = [];
-  for (const name of ['Alice', 'Bob', 'Carol']) {
-    const person = await stage.open(url, name);
-    await person.join();
-    people.push(person);
-  }
-  const [alice, bob, carol] = people as [Person, Person, Person];
-  await waitForMedia(people, 2);
-  const dave = await stage.open(url, 'Dave');
-  await dave.join();
+  const people = await stage.meet(['Alice', 'Bob', 'Carol'], { url });
+  const [alice, bob, carol] = people;
+  const dave = await stage.join(url, 'Dave');
   await waitForMedia([...people, dave], 3);
 
   await dave.page.getByRole('button', { name: 'Leave' }).click();

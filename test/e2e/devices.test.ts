@@ -70,14 +70,13 @@ const busyDevices = () => {
 
 it('with no camera one is told so, joins, is heard, and sees the others', async () => {
   const url = stage.invitation();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
+  const bob = await stage.join(url, 'Bob');
   const alice = await stage.open(url, 'Alice', { init: absentCamera });
   await says(alice, 'No camera was found.');
   await alice.join();
   await bob.tile('Alice').waitFor();
   await expect.poll(async () => (await alice.links())[0]?.framesDecoded ?? 0).toBeGreaterThan(0);
-  expect(await decodedByBob(bob)).toEqual({ video: false, audio: true });
+  await expect.poll(() => decodedByBob(bob)).toEqual({ video: false, audio: true });
   await expect.poll(() => bob.tile('Alice').getAttribute('aria-label')).toBe('Alice');
   await bob.tile('Alice').locator('.initial').waitFor();
   expect(await pressed(alice, 'Camera')).toBe('false');
@@ -90,8 +89,7 @@ it('with no camera one is told so, joins, is heard, and sees the others', async 
 
 it('with no microphone one is told so, joins, and is seen as muted', async () => {
   const url = stage.invitation();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
+  const bob = await stage.join(url, 'Bob');
   const alice = await stage.open(url, 'Alice', { init: absentMicrophone });
   await says(alice, 'No microphone was found.');
   await alice.join();
@@ -102,8 +100,7 @@ it('with no microphone one is told so, joins, and is seen as muted', async () =>
 
 it('where the browser refuses both, one is told what to do, joins, and sees and hears the others', async () => {
   const url = stage.invitation();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
+  const bob = await stage.join(url, 'Bob');
   const alice = await openPerson(reluctant, url, 'Alice', { permissions: [] });
   try {
     for (const kind of ['camera', 'microphone']) {
@@ -122,7 +119,7 @@ it('where the browser refuses both, one is told what to do, joins, and sees and 
     await alice.context.grantPermissions(['microphone']);
     await button(alice, 'Try again: microphone').click();
     await bob.page.getByRole('group', { name: 'Alice', exact: true }).waitFor();
-    expect(Object.keys(await sent(alice))).toEqual(['audio']);
+    await expect.poll(async () => Object.keys(await sent(alice))).toEqual(['audio']);
   } finally {
     await alice.close();
   }
@@ -138,12 +135,7 @@ it('devices that another program holds are told of, and one joins all the same',
 });
 
 it('microphone and camera toggles change what the others see and hear, without negotiating', async () => {
-  const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  await waitForMedia([alice, bob], 1);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
   const descriptions = (await alice.links())[0]?.descriptions;
   const initial = bob.tile('Alice').locator('.initial');
 
@@ -163,12 +155,7 @@ it('microphone and camera toggles change what the others see and hear, without n
 });
 
 it('devices are switched in mid-call without negotiating, and remembered by this browser', async () => {
-  const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  await waitForMedia([alice, bob], 1);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
   const descriptions = (await alice.links())[0]?.descriptions;
   const first = await sent(alice);
 

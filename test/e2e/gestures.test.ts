@@ -14,21 +14,6 @@ declare global {
 const handButton = (person: Person) => person.page.getByRole('button', { name: 'Raise hand', exact: true });
 const notices = (person: Person) => person.page.getByRole('status', { name: 'Notices' });
 
-async function gather(
-  names: readonly string[],
-  relayOnly = false,
-): Promise<{ url: string; people: Person[] }> {
-  const url = stage.invitation();
-  const people: Person[] = [];
-  for (const name of names) {
-    const person = await stage.open(url, name);
-    await person.join({ relayOnly });
-    people.push(person);
-  }
-  await waitForMedia(people, people.length - 1);
-  return { url, people };
-}
-
 /** Waits until `person` sees exactly these hands, by name and place, on tiles and under People alike. */
 async function seesHands(person: Person, places: Readonly<Record<string, number>>): Promise<void> {
   const wanted = Object.entries(places)
@@ -65,8 +50,9 @@ async function collectNotices(person: Person): Promise<() => Promise<string[]>> 
 }
 
 it('four people see one queue in one order, so does who joins later, and a hand goes with its owner', async () => {
-  const { url, people } = await gather(['Alice', 'Bob', 'Carol']);
-  const [alice, bob, carol] = people as [Person, Person, Person];
+  const url = stage.invitation();
+  const people = await stage.meet(['Alice', 'Bob', 'Carol'], { url });
+  const [alice, bob, carol] = people;
   const said = await collectNotices(carol);
   await handButton(bob).click();
   await seesHands(alice, { Bob: 1 });
@@ -74,8 +60,7 @@ it('four people see one queue in one order, so does who joins later, and a hand 
   for (const person of people) await seesHands(person, { Bob: 1, Alice: 2 });
   expect(await handButton(alice).getAttribute('aria-pressed')).toBe('true');
 
-  const dave = await stage.open(url, 'Dave');
-  await dave.join();
+  const dave = await stage.join(url, 'Dave');
   await seesHands(dave, { Bob: 1, Alice: 2 });
   await handButton(dave).click();
   for (const person of [...people, dave]) await seesHands(person, { Bob: 1, Alice: 2, Dave: 3 });
@@ -85,18 +70,19 @@ it('four people see one queue in one order, so does who joins later, and a hand 
   await alice.page.getByRole('button', { name: 'Leave' }).click();
   for (const person of [bob, carol, dave]) await seesHands(person, { Dave: 1 });
 
-  const hands = (await said()).filter((text) => text.includes('hand'));
-  expect(hands).toEqual([
-    'Bob raised a hand',
-    'Alice raised a hand, number 2 in the queue',
-    'Dave raised a hand, number 3 in the queue',
-    'Bob lowered the hand',
-  ]);
+  await expect
+    .poll(async () => (await said()).filter((text) => text.includes('hand')))
+    .toEqual([
+      'Bob raised a hand',
+      'Alice raised a hand, number 2 in the queue',
+      'Dave raised a hand, number 3 in the queue',
+      'Bob lowered the hand',
+    ]);
 });
 
 it('a hand keeps its place through a link made anew, and is not announced again', async () => {
-  const { people } = await gather(['Alice', 'Bob']);
-  const [alice, bob] = people as [Person, Person];
+  const people = await stage.meet(['Alice', 'Bob']);
+  const [alice, bob] = people;
   await handButton(alice).click();
   await seesHands(bob, { Alice: 1 });
   const said = await collectNotices(bob);
@@ -121,8 +107,7 @@ it('a hand keeps its place through a link made anew, and is not announced again'
 });
 
 it('reactions float over the sender at everybody, relay alone too, by keyboard, announced once; too many are held back', async () => {
-  const { people } = await gather(['Alice', 'Bob'], true);
-  const [alice, bob] = people as [Person, Person];
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { relayOnly: true });
   const said = await collectNotices(bob);
   await alice.page.keyboard.press('r');
   const menu = alice.page.getByRole('menu', { name: 'Reactions' });
@@ -132,20 +117,23 @@ it('reactions float over the sender at everybody, relay alone too, by keyboard, 
   expect(
     await menu.getByRole('menuitem', { name: 'Laughter' }).evaluate((item) => item.matches(':focus')),
   ).toBe(true);
-  await alice.page.keyboard.press('Enter');
-  await menu.waitFor({ state: 'hidden' });
+  // It floats for moments: those who wait for it are there before.
   await Promise.all([
     bob.tile('Alice').locator('.reactions span', { hasText: '😂' }).waitFor(),
     alice.tile('You').locator('.reactions span', { hasText: '😂' }).waitFor(),
+    alice.page.keyboard.press('Enter'),
   ]);
+  await menu.waitFor({ state: 'hidden' });
   await bob.tile('Alice').locator('.reactions span').waitFor({ state: 'detached' });
 
   await alice.page.getByRole('button', { name: 'React', exact: true }).click();
-  // Faster than a busy machine lets a test move a mouse.
-  await menu.getByRole('menuitem', { name: 'Applause' }).evaluate((item: HTMLElement) => {
-    for (let turn = 0; turn < 12; turn += 1) item.click();
-  });
-  await notices(alice).getByText('Too many at once').waitFor();
+  await Promise.all([
+    notices(alice).getByText('Too many at once').waitFor(),
+    // Faster than a busy machine lets a test move a mouse.
+    menu.getByRole('menuitem', { name: 'Applause' }).evaluate((item: HTMLElement) => {
+      for (let turn = 0; turn < 12; turn += 1) item.click();
+    }),
+  ]);
   await expect.poll(said).toEqual(['Alice reacted: Laughter', 'Alice reacted: Applause']);
   await alice.page.keyboard.press('r');
   await alice.page.keyboard.press('Escape');

@@ -38,6 +38,11 @@ export interface OpenOptions {
   readonly init?: (() => void) | readonly (() => void)[];
 }
 
+export interface JoinOptions {
+  readonly relayOnly?: boolean;
+  readonly password?: string;
+}
+
 /** Of the screen that `fakeScreen` shares, in pixels. */
 export const SCREEN = { width: 640, height: 400 } as const;
 
@@ -63,7 +68,7 @@ export interface Person {
   readonly problems: readonly string[];
   /** One sample per peer connection that is not closed. */
   links(): Promise<LinkSample[]>;
-  join(options?: { relayOnly?: boolean; password?: string }): Promise<void>;
+  join(options?: JoinOptions): Promise<void>;
   tile(name: string): ReturnType<Page['getByRole']>;
   close(): Promise<void>;
 }

@@ -4,7 +4,7 @@
  */
 import type { CDPSession } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { encodeChunk, encodeFile, type FileFrame } from '../../app/wire/files.ts';
+import { decodeFile, encodeChunk, encodeFile, type FileFrame } from '../../app/wire/files.ts';
 import { press, says } from './files-in-page.ts';
 import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
@@ -17,19 +17,25 @@ const MOST_GROWTH_BYTES = 48 * MIB;
 declare global {
   interface Window {
     parleyChannels?: RTCDataChannel[];
+    /** What came over the channels of files, frame by frame. */
+    parleyHeard?: ArrayBuffer[];
     /** Set by whatever of a peer's text should run as script. */
     parleyHacked?: boolean;
   }
 }
 
-/** Runs in the page before its scripts: keeps the channels at hand. */
+/** Runs in the page before its scripts: keeps the channels at hand, and what they bring of files. */
 function keepChannels(): void {
   const channels: RTCDataChannel[] = [];
+  const heard: ArrayBuffer[] = [];
   window.parleyChannels = channels;
+  window.parleyHeard = heard;
   const native = RTCPeerConnection.prototype.createDataChannel;
   RTCPeerConnection.prototype.createDataChannel = function (...args) {
     const channel = native.apply(this, args);
     channels.push(channel);
+    if (channel.label === 'files')
+      channel.addEventListener('message', ({ data }) => data instanceof ArrayBuffer && heard.push(data));
     return channel;
   };
 }
@@ -68,6 +74,15 @@ function order(mallory: Person, frames: readonly Uint8Array[], times = 1, label 
   return mallory.page.evaluate(attack, { label, frames: frames.map(base64), times });
 }
 
+/** Waits until an offer of Mallory's was accepted; what is sent of a file before that goes unheard. */
+async function accepted(mallory: Person, handle: number): Promise<void> {
+  const frames = () =>
+    mallory.page.evaluate(() => (window.parleyHeard ?? []).map((data) => [...new Uint8Array(data)]));
+  await expect
+    .poll(async () => (await frames()).map((bytes) => decodeFile(Uint8Array.from(bytes).buffer)))
+    .toContainEqual(expect.objectContaining({ kind: 'accept', handle }));
+}
+
 const bytesOf = (length: number, value: number) => new Uint8Array(length).fill(value);
 
 function offer(handle: number, changes: Partial<Extract<FileFrame, { kind: 'offer' }>> = {}): Uint8Array {
@@ -104,10 +119,8 @@ const cards = (person: Person) => person.page.getByRole('article');
 
 it('names, lengths, hashes and orders that lie are shown as text, thrown away, or cost their sender the link', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const mallory = await stage.open(url, 'Mallory', { init: keepChannels });
-  await mallory.join();
+  const alice = await stage.join(url, 'Alice');
+  const mallory = await stage.join(url, 'Mallory', { init: keepChannels });
   await waitForMedia([alice, mallory], 1);
 
   await order(mallory, [
@@ -129,13 +142,13 @@ it('names, lengths, hashes and orders that lie are shown as text, thrown away, o
   // An outline that is not what the root commits to.
   await order(mallory, [offer(5)]);
   await press(alice, 'file 5.bin', 'Accept');
-  await alice.page.waitForTimeout(500);
+  await accepted(mallory, 5);
   await order(mallory, [encodeFile({ kind: 'outline', handle: 5, hashes: bytesOf(32, 1) })]);
   await says(alice, 'file 5.bin', 'It was not what had been offered, and was thrown away');
   // A size that is another than that of what comes, and chunks before their hashes.
   await order(mallory, [offer(6, { sizeBytes: 1000 })]);
   await press(alice, 'file 6.bin', 'Accept');
-  await alice.page.waitForTimeout(500);
+  await accepted(mallory, 6);
   await order(mallory, [
     encodeChunk(6, 0, bytesOf(1001, 1)),
     encodeChunk(6, 1, bytesOf(1000, 1)),
@@ -189,12 +202,9 @@ const FLOODS: readonly (readonly [
 
 it('a flood of any kind ends with the link of its sender; memory stays bounded and the others talk on', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  let mallory = await stage.open(url, 'Mallory', { init: keepChannels });
-  await mallory.join();
+  const alice = await stage.join(url, 'Alice');
+  const bob = await stage.join(url, 'Bob');
+  let mallory = await stage.join(url, 'Mallory', { init: keepChannels });
   await waitForMedia([alice, bob, mallory], 2);
   const session = await alice.context.newCDPSession(alice.page);
   const before = await heapOf(session);
@@ -209,8 +219,7 @@ it('a flood of any kind ends with the link of its sender; memory stays bounded a
     expect(grown, what).toBeLessThan(MOST_GROWTH_BYTES);
     expect(await cards(alice).count()).toBeLessThanOrEqual(64);
     await mallory.close();
-    mallory = await stage.open(url, 'Mallory', { init: keepChannels });
-    await mallory.join();
+    mallory = await stage.join(url, 'Mallory', { init: keepChannels });
     await alice.tile('Mallory').waitFor();
     await bob.tile('Mallory').waitFor();
   }
@@ -218,4 +227,4 @@ it('a flood of any kind ends with the link of its sender; memory stays bounded a
   await mallory.close();
   await waitForMedia([alice, bob], 1);
   expect([...alice.problems, ...bob.problems]).toEqual([]);
-}, 240_000);
+});

@@ -9,36 +9,29 @@ const open = (person: Person, name: string) => person.page.getByRole('button', {
 
 it('two of one name and one who calls himself You: in tiles, among people, in the chat and in what is announced', async () => {
   const url = stage.invitation();
-  const join = async (name: string) => {
-    // Without pictures: four people and one browser.
-    const person = await stage.open(url, name, { permissions: [] });
-    await person.join();
-    return person;
-  };
+  // Without pictures: four people and one browser.
+  const join = (name: string) => stage.join(url, name, { permissions: [] });
+  const notices = (person: Person) => person.page.getByRole('status', { name: 'Notices' });
   const alice = await join('Alice');
   const bob = await join('Bob');
   await alice.tile('Bob').waitFor();
-  const other = await join('Bob');
-  await alice.tile('Bob 2').waitFor();
-  await alice.page.getByRole('status', { name: 'Notices' }).getByText('Bob 2 joined').waitFor();
+  const [other] = await Promise.all([join('Bob'), notices(alice).getByText('Bob 2 joined').waitFor()]);
   await join('You');
   const shown = ['Bob', 'Bob 2', 'Guest “You”'];
   for (const name of [...shown, 'You']) await alice.tile(name).waitFor();
 
   await open(alice, 'People');
   const listed = alice.page.getByRole('complementary', { name: 'People' }).locator('bdi');
-  expect(await listed.allTextContents()).toEqual(['Alice', ...shown]);
+  await expect.poll(() => listed.allTextContents()).toEqual(['Alice', ...shown]);
   await open(alice, 'Chat');
   const to = alice.page.getByRole('combobox', { name: 'To' });
-  expect(await to.locator('option').allTextContents()).toEqual([
-    'Everyone',
-    ...shown.map((name) => `${name} only`),
-  ]);
+  await expect
+    .poll(() => to.locator('option').allTextContents())
+    .toEqual(['Everyone', ...shown.map((name) => `${name} only`)]);
   await to.selectOption({ label: 'Bob 2 only' });
   const message = alice.page.getByRole('textbox', { name: 'Message' });
   await message.fill('Between us');
-  await message.press('Enter');
-  await other.page.getByRole('status', { name: 'Notices' }).getByText('wrote to you only').waitFor();
+  await Promise.all([notices(other).getByText('wrote to you only').waitFor(), message.press('Enter')]);
   await alice.page.getByRole('log').getByText('You to Bob 2 only').waitFor();
   expect(await bob.page.getByText('wrote to you only').count()).toBe(0);
 });

@@ -115,21 +115,10 @@ async function quarters(person: Person, name: string): Promise<string[]> {
     });
 }
 
-async function join(
-  url: string,
-  name: string,
-  options: Parameters<typeof stage.open>[2] = {},
-  relayOnly = false,
-) {
-  const person = await stage.open(url, name, options);
-  await person.join({ relayOnly });
-  return person;
-}
-
 it('two people: a screen with its sound beside the camera, no renegotiation, and both ways to stop it', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', SHARES);
-  const bob = await join(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', SHARES);
+  const bob = await stage.join(url, 'Bob');
   await waitForMedia([alice, bob], 1);
   const descriptions = async () =>
     (await Promise.all([alice, bob].map((person) => person.links()))).flat().map((link) => link.descriptions);
@@ -169,21 +158,23 @@ it('two people: a screen with its sound beside the camera, no renegotiation, and
 
 it('four people over the relay: two share at once, one without camera and microphone; who comes late sees both', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', { ...SHARES, permissions: [] }, true);
-  const bob = await join(url, 'Bob', SHARES, true);
-  const carol = await join(url, 'Carol', {}, true);
+  const alice = await stage.join(url, 'Alice', { ...SHARES, permissions: [], relayOnly: true });
+  const bob = await stage.join(url, 'Bob', { ...SHARES, relayOnly: true });
+  const carol = await stage.join(url, 'Carol', { relayOnly: true });
   for (const name of ['Alice', 'Bob']) await carol.tile(name).waitFor();
   await alice.tile('Bob').waitFor();
   await share(alice).click();
   await share(bob).click();
   await waitForScreens([carol], 2);
-  const dave = await join(url, 'Dave', {}, true);
+  const dave = await stage.join(url, 'Dave', { relayOnly: true });
   for (const name of ['Alice', 'Bob']) {
     await screenTile(dave, name).waitFor();
     await expect.poll(() => quarters(dave, name)).toEqual(['r', 'g', 'b', 'rg']);
   }
   await waitForScreens([dave, carol], 2);
   await waitForScreens([alice, bob], 1);
+  await carol.tile('Dave').waitFor();
+  await dave.tile('Carol').waitFor();
   for (const link of (await Promise.all([alice, bob, carol, dave].map((person) => person.links()))).flat())
     expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
   expect([...alice.problems, ...dave.problems]).toEqual([]);
@@ -195,8 +186,8 @@ it('four people over the relay: two share at once, one without camera and microp
 
 it('the browser’s own capture: whole screen with its sound, for text and for motion', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice');
-  const bob = await join(url, 'Bob');
+  const alice = await stage.join(url, 'Alice');
+  const bob = await stage.join(url, 'Bob');
   await alice.tile('Bob').waitFor();
   await alice.page.keyboard.press('s');
   await waitForScreens([bob], 1);
@@ -232,8 +223,8 @@ async function view(person: Person, name: string): Promise<number[]> {
 
 it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pins it, and axe finds nothing', async () => {
   const url = stage.invitation();
-  const alice = await join(url, 'Alice', SHARES);
-  const bob = await join(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', SHARES);
+  const bob = await stage.join(url, 'Bob');
   await bob.tile('Alice').waitFor();
   await share(alice).click();
   await expect.poll(() => quarters(bob, 'Alice')).toEqual(['r', 'g', 'b', 'rg']);
@@ -320,7 +311,7 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
 });
 
 it('every failure says why, and sharing the call itself is warned about', async () => {
-  const alice = await join(stage.invitation(), 'Alice', {
+  const alice = await stage.join(stage.invitation(), 'Alice', {
     permissions: ['camera', 'microphone'],
     init: () => {
       const answers: (() => Promise<MediaStream>)[] = [

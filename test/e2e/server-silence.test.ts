@@ -2,6 +2,7 @@
  * What people do in a call passes between their browsers: while they do all of it, no byte passes the WebSocket and nothing
  * is asked of the server. Whoever adds a feature adds its use to USES.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { messageBytes, watchSockets } from '../bench/socket-traffic.ts';
 import { dropFiles, press, says } from './files-in-page.ts';
@@ -52,8 +53,9 @@ const USES: readonly (readonly [what: string, use: Use])[] = [
   ],
 ];
 
-/** What is loaded soon after joining is loaded by then. */
-const LOADED_MS = 9_000;
+/** What is loaded soon after joining is asked for by then, and has come once nothing more is asked for so long. */
+const ASKED_MS = 9_000;
+const QUIET_MS = 3_000;
 
 it('nothing passes the server while files, hands and all the rest are used', async () => {
   const url = stage.invitation();
@@ -63,17 +65,25 @@ it('nothing passes the server while files, hands and all the rest are used', asy
   const traffic = await Promise.all(people.map(({ page }) => watchSockets(page)));
   for (const person of people) await person.join();
   await waitForMedia(people, 1);
-  await new Promise((resolve) => setTimeout(resolve, LOADED_MS));
+  await new Promise((resolve) => setTimeout(resolve, ASKED_MS));
   const bytes = () => traffic.map(messageBytes);
+  const asked = () => people.map((person) => person.requests.length);
+  await expect
+    .poll(async () => {
+      const earlier = [bytes(), asked()];
+      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+      return isDeepStrictEqual([bytes(), asked()], earlier);
+    })
+    .toBe(true);
   const before = bytes();
   for (const joined of before) expect(joined).toBeGreaterThan(0);
-  const requests = people.map((person) => person.requests.length);
+  const requests = asked();
   for (const [what, use] of USES) {
     await use(alice, bob);
     expect(bytes(), `bytes on the WebSockets after ${what}`).toEqual(before);
     expect(
       people.map((person, index) =>
-        person.requests.slice(requests[index]).filter((asked) => !asked.startsWith('blob:')),
+        person.requests.slice(requests[index]).filter((url) => !url.startsWith('blob:')),
       ),
       `asked of the server after ${what}`,
     ).toEqual([[], []]);

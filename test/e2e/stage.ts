@@ -4,13 +4,32 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type Parley, type StartOptions, startParley } from '../../scripts/lib/start-parley.ts';
-import { launchBrowser, type OpenOptions, openPerson, type Person } from './harness.ts';
+import {
+  type JoinOptions,
+  launchBrowser,
+  type OpenOptions,
+  openPerson,
+  type Person,
+  waitForMedia,
+} from './harness.ts';
+
+export type MemberOptions = OpenOptions & JoinOptions;
 
 export interface Stage {
   readonly system: Parley;
   /** A fresh invitation, as the home screen makes it: 16 random bytes, base64url. `origin` replaces the server's own. */
   invitation(origin?: string): string;
   open(url: string, name: string, options?: OpenOptions): Promise<Person>;
+  /** Opens a page and joins. */
+  join(url: string, name: string, options?: MemberOptions): Promise<Person>;
+  /**
+   * Has people of these names join one call, one after the other, until each sees and hears all others. The options are
+   * everybody's; the invitation is a fresh one unless `url` is given.
+   */
+  meet<const Names extends readonly string[]>(
+    names: Names,
+    options?: MemberOptions & { readonly url?: string },
+  ): Promise<{ [Index in keyof Names]: Person }>;
 }
 
 /** Registers the hooks; the returned object may be used inside tests only. */
@@ -38,7 +57,7 @@ export function useStage(options: StartOptions = {}, browserFlags: readonly stri
     if (!system) throw new Error('the stage is used outside a test');
     return system;
   };
-  return {
+  const stage: Stage = {
     get system() {
       return running();
     },
@@ -46,11 +65,26 @@ export function useStage(options: StartOptions = {}, browserFlags: readonly stri
       const secret = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url');
       return `${origin}/#${secret}`;
     },
-    async open(url, name, how) {
+    async open(url, name, options) {
       if (!browser) throw new Error('the stage is used outside a test');
-      const person = await openPerson(browser, url, name, how);
+      const person = await openPerson(browser, url, name, options);
       people.push(person);
       return person;
     },
+    async join(url, name, options) {
+      const person = await stage.open(url, name, options);
+      await person.join(options);
+      return person;
+    },
+    async meet<const Names extends readonly string[]>(
+      names: Names,
+      { url = stage.invitation(), ...options }: MemberOptions & { readonly url?: string } = {},
+    ) {
+      const met: Person[] = [];
+      for (const name of names) met.push(await stage.join(url, name, options));
+      await waitForMedia(met, met.length - 1);
+      return met as { [Index in keyof Names]: Person };
+    },
   };
+  return stage;
 }

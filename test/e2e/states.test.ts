@@ -10,21 +10,12 @@ import { useStage } from './stage.ts';
 const stage = useStage({ turn: false, capacity: 2 });
 
 const tiles = (person: Person) => person.page.locator('.stage').getByRole('group').count();
-const heading = (person: Person, name: string) => person.page.getByRole('heading', { name });
+const heading = (person: Person, name: string | RegExp) => person.page.getByRole('heading', { name });
 const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
-
-async function two(url = stage.invitation()): Promise<[Person, Person]> {
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  await waitForMedia([alice, bob], 1);
-  return [alice, bob];
-}
 
 it('alone, one is given the link: as text, to copy, and as a QR code of exactly that link', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice', {
+  const alice = await stage.join(url, 'Alice', {
     // The clipboard belongs to whoever runs the tests.
     init: () => {
       navigator.clipboard.writeText = (text) => {
@@ -33,7 +24,6 @@ it('alone, one is given the link: as text, to copy, and as a QR code of exactly 
       };
     },
   });
-  await alice.join();
   await heading(alice, 'Nobody else is here yet').waitFor();
 
   await button(alice, 'Invite').click();
@@ -49,8 +39,10 @@ it('alone, one is given the link: as text, to copy, and as a QR code of exactly 
   );
   expect(data.map((row, y) => row.map((_, x) => dark.has(`${x} ${y}`)))).toEqual(data);
 
-  await dialog.getByRole('button', { name: 'Copy link' }).click();
-  await dialog.getByText('The link is on your clipboard.').waitFor();
+  await Promise.all([
+    dialog.getByText('The link is on your clipboard.').waitFor(),
+    dialog.getByRole('button', { name: 'Copy link' }).click(),
+  ]);
   await alice.page.keyboard.press('Escape');
   await dialog.waitFor({ state: 'hidden' });
   expect(await button(alice, 'Invite').evaluate((element) => element === document.activeElement)).toBe(true);
@@ -65,12 +57,11 @@ it('alone, one is given the link: as text, to copy, and as a QR code of exactly 
 });
 
 it('where the clipboard is refused, the link is left selected', async () => {
-  const alice = await stage.open(stage.invitation(), 'Alice', {
+  const alice = await stage.join(stage.invitation(), 'Alice', {
     init: () => {
       navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError'));
     },
   });
-  await alice.join();
   await button(alice, 'Copy link').click();
   await alice.page.getByText('The link is selected: copy it by hand.').waitFor();
   const field = alice.page.getByRole('textbox', { name: 'Link to this call' });
@@ -83,10 +74,8 @@ it('where the clipboard is refused, the link is left selected', async () => {
 
 it('another room password opens nothing: both are told, neither gets a tile, and the same one mends it', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join({ password: 'swordfish' });
-  const bob = await stage.open(url, 'Bob');
-  await bob.join({ password: 'sailfish' });
+  const alice = await stage.join(url, 'Alice', { password: 'swordfish' });
+  const bob = await stage.join(url, 'Bob', { password: 'sailfish' });
   for (const person of [alice, bob]) {
     await heading(person, 'Your key does not open this room').waitFor();
     await person.page.getByText('Somebody is here, but with another room password.').waitFor();
@@ -96,12 +85,11 @@ it('another room password opens nothing: both are told, neither gets a tile, and
   await button(bob, 'Change the password').click();
   await bob.join({ password: 'swordfish' });
   await waitForMedia([alice, bob], 1);
-  await alice.tile('Bob').waitFor();
 });
 
 it('a full room says so and offers a way back; those inside notice nothing', async () => {
   const url = stage.invitation();
-  const [alice, bob] = await two(url);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url });
   const carol = await stage.open(url, 'Carol');
   await button(carol, 'Join').click();
   await heading(carol, 'This call is full').waitFor();
@@ -111,7 +99,8 @@ it('a full room says so and offers a way back; those inside notice nothing', asy
   for (const person of [alice, bob]) expect(await person.page.getByText('Carol').count()).toBe(0);
 
   await button(bob, 'Leave').click();
-  await alice.tile('Bob').waitFor({ state: 'detached' });
+  // Until the room has missed Bob it is full.
+  await heading(alice, 'Nobody else is here yet').waitFor();
   await button(carol, 'Join again').click();
   await waitForMedia([alice, carol], 1);
   await button(carol, 'Leave').click();
@@ -134,7 +123,7 @@ it('a page from an origin the server does not allow is told so', async () => {
 
 it('a server that is away is told of while it is, before and during a call', async () => {
   const url = stage.invitation();
-  const [alice, bob] = await two(url);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url });
   const carol = await stage.open(stage.invitation(), 'Carol');
   await stage.system.stopServer();
 
@@ -156,7 +145,7 @@ it('a server that is away is told of while it is, before and during a call', asy
 });
 
 it('after Leave devices are off, the other side is alone, and Join again is a whole call', async () => {
-  const [alice, bob] = await two();
+  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
   await button(alice, 'Leave').click();
   await heading(alice, 'You left the call').waitFor();
   expect(await liveTracks(alice.page)).toBe(0);
@@ -164,7 +153,6 @@ it('after Leave devices are off, the other side is alone, and Join again is a wh
   await heading(bob, 'Nobody else is here yet').waitFor();
   await button(alice, 'Join again').click();
   await waitForMedia([alice, bob], 1);
-  await bob.tile('Alice').waitFor();
   expect([await tiles(alice), await tiles(bob)]).toEqual([2, 2]);
 });
 
@@ -193,8 +181,7 @@ it('going back asks first, the focus on staying; the call runs meanwhile, and le
   await button(bob, 'Start a call').click();
   const url = bob.page.url();
   await bob.join();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
+  const alice = await stage.join(url, 'Alice');
   await waitForMedia([alice, bob], 1);
   const question = bob.page.getByRole('dialog', { name: 'Leave the call?' });
   const focused = () => bob.page.evaluate(() => document.activeElement?.textContent);
@@ -252,11 +239,13 @@ it('a link that is not whole, or has its key in the wrong place, says what is wr
 it('from home to a call and out of it by keyboard alone, with no foreign request and no error', async () => {
   const alice = await stage.open(stage.system.url, 'Alice');
   const { page } = alice;
-  await button(alice, 'Start a call').waitFor();
+  // Each screen gives the focus to its heading; a key that is pressed sooner goes elsewhere.
+  const arrived = (title: string | RegExp) => heading(alice, title).and(page.locator(':focus')).waitFor();
 
+  await arrived('Open a link and talk.');
   await tabTo(page, 'Start a call');
   await page.keyboard.press('Enter');
-  await heading(alice, 'Ready to join?').waitFor();
+  await arrived('Ready to join?');
   await tabTo(page, 'Your name');
   await page.keyboard.type('Amvm');
   // Typed, not obeyed.
@@ -265,7 +254,7 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
   await page.keyboard.press('Space');
   await tabTo(page, 'Join');
   await page.keyboard.press('Enter');
-  await page.getByRole('toolbar', { name: 'Call controls' }).waitFor();
+  await arrived(/^Call/);
 
   // Where the focus is after joining must not take the shortcuts.
   const pressed = (name: string) => button(alice, name).getAttribute('aria-pressed');
@@ -302,7 +291,7 @@ it('from home to a call and out of it by keyboard alone, with no foreign request
   expect(await pressed('Microphone')).toBe('true');
   await tabTo(page, 'Leave');
   await page.keyboard.press('Enter');
-  await heading(alice, 'You left the call').waitFor();
+  await arrived('You left the call');
   await tabTo(page, 'Home');
   await page.keyboard.press('Enter');
   await button(alice, 'Start a call').waitFor();
