@@ -3,7 +3,7 @@ import type { WebSocket } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { encodeChat } from '../../app/wire/chat.ts';
 import { type Person, waitForMedia } from './harness.ts';
-import { useStage } from './stage.ts';
+import { type MemberOptions, useStage } from './stage.ts';
 
 const stage = useStage();
 
@@ -26,20 +26,11 @@ function keepChannels(): void {
   };
 }
 
-async function meet(
-  names: readonly string[],
-  how: { relayOnly?: boolean; url?: string } = {},
-): Promise<Person[]> {
-  const url = how.url ?? stage.invitation();
-  const people: Person[] = [];
-  for (const name of names) {
-    const person = await stage.open(url, name, { init: keepChannels });
-    await person.join({ relayOnly: how.relayOnly ?? false });
-    people.push(person);
-  }
-  await waitForMedia(people, names.length - 1);
-  return people;
-}
+/** They meet, with their chat channels at hand. */
+const meet = <const Names extends readonly string[]>(
+  names: Names,
+  options: MemberOptions & { url?: string } = {},
+) => stage.meet(names, { init: keepChannels, ...options });
 
 const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
 const log = (person: Person) => person.page.getByRole('log', { name: 'Messages' });
@@ -144,16 +135,11 @@ it('two people: unread is counted and said, what is written is delivered, and th
 
 it('four people, through the relay alone: everyone, one only, and somebody who came later', async () => {
   const url = stage.invitation();
-  const [alice, bob, carol] = (await meet(['Alice', 'Bob', 'Carol'], { relayOnly: true, url })) as [
-    Person,
-    Person,
-    Person,
-  ];
+  const [alice, bob, carol] = await meet(['Alice', 'Bob', 'Carol'], { relayOnly: true, url });
   await openChat(alice, bob, carol);
   await write(alice, 'Hello, both');
   await log(alice).getByText('Delivered to all 2').waitFor({ state: 'attached' });
-  const dave = await stage.open(url, 'Dave');
-  await dave.join({ relayOnly: true });
+  const dave = await stage.join(url, 'Dave', { relayOnly: true });
   await waitForMedia([alice, bob, carol, dave], 3);
   await openChat(dave);
   await log(dave).getByText('You see what is written from the moment you joined').waitFor();
@@ -181,7 +167,7 @@ it('four people, through the relay alone: everyone, one only, and somebody who c
 });
 
 it('what is written while a link is broken and the server away arrives once, in order, when both are back', async () => {
-  const [alice, bob] = (await meet(['Alice', 'Bob'])) as [Person, Person];
+  const [alice, bob] = await meet(['Alice', 'Bob']);
   await openChat(alice, bob);
   await write(alice, 'one');
   await soon(bob, ['Alice: one']);
@@ -202,7 +188,7 @@ it('what is written while a link is broken and the server away arrives once, in 
 });
 
 it('a hostile peer writes nothing but text, and a flood ends its link and nobody else’s', async () => {
-  const [alice, bob, mallory] = (await meet(['Alice', 'Bob', 'Mallory'])) as [Person, Person, Person];
+  const [alice, bob, mallory] = await meet(['Alice', 'Bob', 'Mallory']);
   await openChat(alice, bob);
   const send = (frames: readonly string[], times = 1) =>
     mallory.page.evaluate(
@@ -256,7 +242,7 @@ it('a hostile peer writes nothing but text, and a flood ends its link and nobody
 });
 
 it('the log follows only whoever is at its end, counts what is too long, and keeps a draft', async () => {
-  const [alice, bob] = (await meet(['Alice', 'Bob'])) as [Person, Person];
+  const [alice, bob] = await meet(['Alice', 'Bob']);
   await openChat(alice, bob);
   await write(alice, 'line\n'.repeat(200));
   await soon(bob, [`Alice: ${'line\n'.repeat(200).trim()}`]);

@@ -4,20 +4,10 @@ import { deflateSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { crc32 } from '../../app/call/files/archive.ts';
 import { card, dropFiles, press, says } from './files-in-page.ts';
-import { type Person, waitForMedia } from './harness.ts';
+import type { Person } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
-
-async function two(): Promise<[Person, Person]> {
-  const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
-  await waitForMedia([alice, bob], 1);
-  return [alice, bob];
-}
 
 /** A picture of one grey. */
 function png(width: number, height: number): Buffer {
@@ -62,7 +52,7 @@ async function dropContents(
 }
 
 it('several files are several questions, many are one archive, and small pictures show at once', async () => {
-  const [alice, bob] = await two();
+  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
   await dropFiles(alice, { name: 'one.bin', sizeBytes: 70_000 }, { name: 'none.bin', sizeBytes: 0, seed: 2 });
   for (const name of ['one.bin', 'none.bin']) {
     await press(bob, name, 'Accept');

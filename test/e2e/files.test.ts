@@ -24,23 +24,6 @@ import { useStage } from './stage.ts';
 const stage = useStage();
 const MB = 1_000_000;
 
-interface Meeting {
-  readonly relayOnly?: boolean;
-  readonly init?: () => void;
-}
-
-async function meet(names: readonly string[], { relayOnly = false, init }: Meeting = {}): Promise<Person[]> {
-  const url = stage.invitation();
-  const people: Person[] = [];
-  for (const name of names) {
-    const person = await stage.open(url, name, init ? { init } : {});
-    await person.join({ relayOnly });
-    people.push(person);
-  }
-  await waitForMedia(people, names.length - 1);
-  return people;
-}
-
 const expected = (name: string, sizeBytes: number, seed = 1) => ({
   name,
   sizeBytes,
@@ -51,7 +34,7 @@ it.each([
   ['directly', false],
   ['through the relay alone', true],
 ])('two people: a file arrives %s, verified, and is saved under its name', async (_how, relayOnly) => {
-  const [alice, bob] = (await meet(['Alice', 'Bob'], { relayOnly })) as [Person, Person];
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { relayOnly });
   await dropFiles(alice, { name: 'tune.bin', sizeBytes: 5 * MB });
   await press(bob, 'tune.bin', 'Accept');
   await says(bob, 'tune.bin', '5.0 MB from Alice, complete and verified');
@@ -86,7 +69,7 @@ it('four people: one takes it, one does not, and one who cannot receive for a wh
 });
 
 it('either side pauses, goes on and cancels, and both say so', async () => {
-  const [alice, bob] = (await meet(['Alice', 'Bob'], { init: gateChunks })) as [Person, Person];
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { init: gateChunks });
   let limit = 100;
   await letPass(bob, limit);
   await dropFiles(alice, { name: 'long.bin', sizeBytes: 30 * MB });
@@ -136,7 +119,7 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
   const size = 40 * MB;
   const chunks = Math.ceil(size / CHUNK_BYTES);
   const share = Math.ceil(chunks / 5);
-  const [alice, bob] = (await meet(['Alice', 'Bob'], { init: gateChunks })) as [Person, Person];
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { init: gateChunks });
   await letPass(bob, share);
   await dropFiles(alice, { name: 'film.bin', sizeBytes: size });
   await press(bob, 'film.bin', 'Accept');

@@ -41,7 +41,7 @@ export function useStage(options: StartOptions = {}, browserFlags: readonly stri
   beforeAll(async () => {
     system = await startParley(options);
     browser = await launchBrowser(browserFlags);
-  }, 120_000);
+  });
 
   afterEach(async () => {
     await Promise.all(people.map((person) => person.close()));
