@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lanCertificate } from '../../scripts/lib/authority.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
@@ -33,9 +33,9 @@ function ensureCoturn(): boolean {
 const hasCoturn = ensureCoturn();
 
 /** Registers a test that needs coturn, or says in a line that it is passed over. */
-function withCoturn(name: string, body: () => Promise<void>): void {
+function withCoturn(name: string, body: () => Promise<void>, { concurrent = false } = {}): void {
   if (hasCoturn) {
-    it(name, body);
+    it(name, { concurrent }, body);
   } else {
     it(`${name}: passed over`, () => {
       process.stdout.write(
@@ -48,11 +48,14 @@ function withCoturn(name: string, body: () => Promise<void>): void {
 const folder = mkdtempSync(join(tmpdir(), 'parley-coturn-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-async function startRelay(env: Record<string, string> = {}): Promise<TurnHost> {
+const [certFile, keyFile] = [join(folder, 'relay.crt'), join(folder, 'relay.key')];
+beforeAll(async () => {
   const { certificate, key } = await lanCertificate(join(folder, 'authority'), []);
-  const [certFile, keyFile] = [join(folder, 'relay.crt'), join(folder, 'relay.key')];
   writeFileSync(certFile, certificate);
   writeFileSync(keyFile, key);
+});
+
+async function startRelay(env: Record<string, string> = {}): Promise<TurnHost> {
   return startTurnHost(
     relayConfig({
       TURN_SECRET: 'a secret',
@@ -108,7 +111,7 @@ describe("coturn's own client loses nothing", () => {
   ];
   for (const [name, options, target] of ways) {
     for (const [kind, more] of KINDS) {
-      withCoturn(`over ${name}, by ${kind}`, async () => {
+      const body = async () => {
         const host = await startRelay();
         try {
           await runClient([...options(host), ...more], few, target);
@@ -117,7 +120,9 @@ describe("coturn's own client loses nothing", () => {
         } finally {
           await host.close();
         }
-      });
+      };
+      // The client spends most of its time waiting.
+      withCoturn(`over ${name}, by ${kind}`, body, { concurrent: true });
     }
   }
 
