@@ -29,6 +29,7 @@ class End {
     this.port = {
       key: peerKey,
       signal,
+      // Of a channel the features use no more than FakeChannel has; the rest of RTCDataChannel only a browser can make.
       channels: this.channels as unknown as LinkPort['channels'],
       maxMessageBytes: () => 64 * 1024,
       receive: (channel, take) => void this.takers.set(channel, take),

@@ -35,6 +35,7 @@ export function fakePort(key: string): FakePort {
   return {
     key,
     signal: controller.signal,
+    // A pointer is sent by these three members alone; the rest of RTCDataChannel only a browser can make.
     channels: { chat: nothing, files: nothing, pointer: pointer as unknown as RTCDataChannel },
     maxMessageBytes: () => 65_536,
     receive(channel, taker) {

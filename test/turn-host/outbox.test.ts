@@ -46,6 +46,7 @@ class FakeKernel {
       }
       return count;
     },
+    // An outbox calls no more of the C library than this.
   } as unknown as Libc;
 
   #pointer(at: number): number {

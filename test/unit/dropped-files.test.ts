@@ -29,6 +29,7 @@ function entry(name: string, what: Tree | 'file' | 'unreadable', fullPath: strin
       };
     },
   };
+  // Only a browser makes entries, of which these are the members that are read.
   return made as unknown as FileSystemEntry;
 }
 
