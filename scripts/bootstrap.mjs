@@ -26,11 +26,11 @@ function installed() {
   );
 }
 
-/** Standard output belongs to the script, so npm's goes to standard error, or nowhere. */
-function npm(words, output) {
-  const npm = spawnSync('npm', [...words, '--no-audit', '--no-fund', '--loglevel=error'], {
+/** Standard output belongs to the script, so npm's goes to standard error. */
+function npmCi() {
+  const npm = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: root,
-    stdio: ['inherit', output, output],
+    stdio: ['inherit', 2, 2],
     shell: windows,
   });
   return npm.status === 0;
@@ -47,9 +47,7 @@ if (Number(process.versions.node.split('.')[0]) < 20) {
 
 if (!installed()) {
   process.stderr.write('Installing the packages of package-lock.json ...\n');
-  // A registry that lacks the packages of other platforms makes `npm ci` refuse the lock file. The second command
-  // installs the same locked versions without that check, and writes neither package.json nor the lock file.
-  if (!npm(['ci'], 'ignore') && !npm(['install', '--no-save'], 2)) {
+  if (!npmCi()) {
     fail('The packages could not be installed; see the lines above.');
   }
   if (!existsSync(projectNode)) {
