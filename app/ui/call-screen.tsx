@@ -132,7 +132,11 @@ function Running(props: { app: AppModel; model: CallModel }) {
   return (
     <main class="call" data-panel={panel()} data-idle={idle() ? '' : undefined}>
       <ScreenHeading hidden>
-        Call <bdi>{props.model.label}</bdi>
+        Call
+        <Show when={props.model.label}>
+          {' '}
+          <bdi>{props.model.label}</bdi>
+        </Show>
       </ScreenHeading>
       <header class="call-head">
         <SafetyLine />

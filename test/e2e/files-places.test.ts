@@ -288,13 +288,28 @@ it('without files of its own a page receives into memory, and says beforehand wh
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
 
-/** Runs in the page: what earlier calls left behind, one file finished and one not. */
+/** Runs in the page: what earlier calls left behind, one file whole and one not. */
 async function leaveFiles(): Promise<void> {
   localStorage.setItem('parley.files', '1');
   const root = await navigator.storage.getDirectory();
   const dir = await root.getDirectoryHandle('parley-files', { create: true });
-  for (const name of ['finished.0', 'unfinished.0', 'unfinished.0.meta'])
-    await dir.getFileHandle(name, { create: true });
+  const head = (id: string) => {
+    const meta = { id, root: Array<number>(32).fill(0), sizeBytes: 1, name: 'a', type: '' };
+    const json = new TextEncoder().encode(JSON.stringify(meta));
+    return [new Uint8Array([0, 0, 0, json.length]), json];
+  };
+  const write = async (name: string, parts: BlobPart[]) => {
+    const writable = await (await dir.getFileHandle(name, { create: true })).createWritable();
+    await writable.write(new Blob(parts));
+    await writable.close();
+  };
+  for (const [id, bits] of [
+    ['unfinished', 0],
+    ['whole', 0x80],
+  ] as const) {
+    await write(`${id}.0`, ['a']);
+    await write(`${id}.0.meta`, [...head(id), new Uint8Array([bits])]);
+  }
 }
 
 async function leftFiles(): Promise<string[]> {
@@ -305,12 +320,12 @@ async function leftFiles(): Promise<string[]> {
   return names.sort();
 }
 
-it('a call clears away what nobody will ask for again: what is finished after hours, what is not after a day', async () => {
+it('a call clears away what nobody will ask for again: what is whole after hours, what is not after a day', async () => {
   const url = stage.invitation();
   const alice = await stage.open(url, 'Alice');
   await alice.join();
   const kept: [hours: number, left: string[]][] = [
-    [0, ['finished.0', 'unfinished.0', 'unfinished.0.meta']],
+    [0, ['unfinished.0', 'unfinished.0.meta', 'whole.0', 'whole.0.meta']],
     [2, ['unfinished.0', 'unfinished.0.meta']],
     [25, []],
   ];

@@ -151,3 +151,37 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
   expect(await save(bob, 'film.bin')).toEqual(expected('film.bin', size));
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
+
+/** Runs in the page before its scripts: what tells the sender that all is there gets lost, until the page is reloaded. */
+function loseDone(): void {
+  if (sessionStorage.getItem('parley-test-reloaded')) return;
+  const DONE = 21;
+  const send = RTCDataChannel.prototype.send as (this: RTCDataChannel, data: ArrayBuffer) => void;
+  RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: ArrayBufferView<ArrayBuffer>) {
+    const kind = this.label === 'files' ? new Uint8Array(data.buffer, data.byteOffset)[1] : 0;
+    if (kind === DONE) sessionStorage.setItem('parley-test-reloaded', 'yes');
+    else send.call(this, data as unknown as ArrayBuffer);
+  } as typeof RTCDataChannel.prototype.send;
+}
+
+it('a receiver who reloads before the sender has heard that all is there says so afterwards, and takes nothing twice', async () => {
+  const url = stage.invitation();
+  const alice = await stage.join(url, 'Alice');
+  const bob = await stage.open(url, 'Bob');
+  await bob.page.addInitScript(loseDone);
+  await bob.page.addInitScript(gateChunks);
+  await bob.page.reload();
+  await bob.join();
+  await waitForMedia([alice, bob], 1);
+  await letPass(bob, Number.MAX_SAFE_INTEGER);
+  await dropFiles(alice, { name: 'late.bin', sizeBytes: 5 * MB, seed: 4 });
+  await press(bob, 'late.bin', 'Accept');
+  await completes(bob, 'late.bin');
+  expect(await card(alice, 'late.bin').getByText('Bob has all of it').count()).toBe(0);
+  await rejoin(bob);
+  await says(alice, 'late.bin', 'Bob has all of it');
+  await completes(bob, 'late.bin');
+  expect(await taken(bob)).toBe(0);
+  expect(await save(bob, 'late.bin')).toEqual(expected('late.bin', 5 * MB, 4));
+  expect([...alice.problems, ...bob.problems]).toEqual([]);
+});

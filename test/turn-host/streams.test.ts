@@ -167,7 +167,7 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
     wire.stream.write(Buffer.concat(ids.map((id) => encode(Type.binding, id, []))));
     const inTurns: number[] = [];
     let isServed = false;
-    while (relay.counted('requests') - before < ids.length) {
+    while (relay.counted('requests') - before < ids.length && !wire.stream.destroyed) {
       const sofar = relay.counted('requests');
       if (sofar > before && !isServed) {
         isServed = true;
@@ -187,20 +187,16 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
   it('closes the connection of whoever reads no answers', async () => {
     await stage.start(TLS);
     const { stream } = await streamWire(port(), transport);
-    let isClosed = false;
-    stream.on('close', () => {
-      isClosed = true;
-    });
     stream.pause();
     const request = encode(Type.allocate, randomBytes(12), [udpTransport]);
     const many = Buffer.concat(Array.from({ length: 1000 }, () => request));
-    while (!isClosed && stage.relay.counted('connectionsClosed') === 0) {
-      await new Promise<void>((resolve) => {
-        stream.write(many, () => resolve());
-        stream.once('close', () => resolve());
-      });
+    const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+    // To write to a connection that has ended fails at once: without a pause that would leave the event loop no turn.
+    while (!stream.destroyed && stage.relay.counted('connectionsClosed') === 0) {
+      const written = new Promise<void>((resolve) => stream.write(many, () => setImmediate(resolve)));
+      await Promise.race([written, closed]);
     }
-    expect(stage.relay.counted('connectionsClosed')).toBe(1);
+    await expect.poll(() => stage.relay.counted('connectionsClosed')).toBe(1);
   });
 
   it('ends the allocation of whoever has said all and reads nothing', async () => {

@@ -62,7 +62,7 @@ const SETTLE_MS = 200;
 const MAX_PAGES_KEPT = 4;
 const PROGRESS_BYTES = 8 * 1024 * 1024;
 const DAY_MS = 24 * 3600 * 1000;
-/** A finished file is the person's once it is saved; a download may still read it. */
+/** A file that is whole is the person's once it is saved; a download may still read it. */
 const FINISHED_MS = 3600 * 1000;
 
 const post = (message: FromWorker) => self.postMessage(message);
@@ -272,6 +272,7 @@ async function completeIfAll(job: number, file: Receiving): Promise<void> {
   file.over = true;
   if (file.timer !== null) clearTimeout(file.timer);
   try {
+    file.sink.settle(file.have.bits);
     const blob = await file.sink.finish();
     post({ job, kind: 'complete', file: blob });
   } catch (error) {
@@ -321,7 +322,7 @@ interface PrivateFiles {
 
 /**
  * Opens both files for this worker alone; null when they are not there and are not to be made. 'taken' when another worker
- * has them, or the file is finished: then it is somebody's who may not have saved it yet.
+ * has them.
  */
 async function lock(
   dir: FileSystemDirectoryHandle,
@@ -330,7 +331,6 @@ async function lock(
 ): Promise<PrivateFiles | 'taken' | null> {
   let meta: SyncAccessHandle | null = null;
   try {
-    if (create && (await isFinished(dir, name))) return 'taken';
     const metaHandle = (await dir.getFileHandle(`${name}.meta`, { create })) as PrivateFileHandle;
     const dataHandle = (await dir.getFileHandle(name, { create })) as PrivateFileHandle;
     meta = await metaHandle.createSyncAccessHandle();
@@ -344,18 +344,19 @@ async function lock(
   }
 }
 
-async function isFinished(dir: FileSystemDirectoryHandle, name: string): Promise<boolean> {
-  const isThere = (of: string) =>
-    dir.getFileHandle(of).then(
-      () => true,
-      () => false,
-    );
-  return (await isThere(name)) && !(await isThere(`${name}.meta`));
+interface Known {
+  readonly meta: StoredMeta;
+  readonly bits: Uint8Array;
+  readonly bitsAt: number;
 }
 
-function readMeta(handle: SyncAccessHandle): { meta: StoredMeta; bits: Uint8Array; bitsAt: number } | null {
+function bytesOf(handle: SyncAccessHandle): Uint8Array {
   const bytes = new Uint8Array(handle.getSize());
-  if (handle.read(bytes, { at: 0 }) < 4) return null;
+  return bytes.subarray(0, handle.read(bytes, { at: 0 }));
+}
+
+function parseMeta(bytes: Uint8Array): Known | null {
+  if (bytes.length < 4) return null;
   const bitsAt = 4 + new DataView(bytes.buffer).getUint32(0);
   try {
     const { root, ...rest } = JSON.parse(new TextDecoder().decode(bytes.subarray(4, bitsAt)));
@@ -369,11 +370,11 @@ function readMeta(handle: SyncAccessHandle): { meta: StoredMeta; bits: Uint8Arra
 async function privateSink(meta: StoredMeta): Promise<Sink> {
   const dir = await folder();
   let files: PrivateFiles | null = null;
-  let known: ReturnType<typeof readMeta> = null;
+  let known: Known | null = null;
   for (let copy = 0; copy < MAX_COPIES && !files; copy += 1) {
     const locked = await lock(dir, `${meta.id}.${copy}`, true);
     if (!locked || locked === 'taken') continue;
-    known = readMeta(locked.meta);
+    known = parseMeta(bytesOf(locked.meta));
     // Whoever was offered a file may offer another one under its id.
     if (!known || (same(known.meta.root, meta.root) && known.meta.sizeBytes === meta.sizeBytes))
       files = locked;
@@ -403,13 +404,8 @@ async function privateSink(meta: StoredMeta): Promise<Sink> {
     await remove(dir, name);
     throw error;
   }
-  const locked = files;
   const { bitsAt } = known;
-  let closed = false;
-  const release = () => {
-    if (!closed) unlock(locked);
-    closed = true;
-  };
+  const locked = files;
   return {
     have: known.bits,
     write(at, bytes) {
@@ -417,18 +413,18 @@ async function privateSink(meta: StoredMeta): Promise<Sink> {
         throw new DOMException('short write', 'QuotaExceededError');
     },
     settle(bits) {
-      if (closed) return;
       data.flush();
       metaFile.write(bits, { at: bitsAt });
     },
+    // What it is stays beside it, locked as long as this worker has it: should the page be reloaded before the sender has
+    // heard, the next one can say that all is there.
     async finish() {
-      data.flush();
-      release();
-      await dir.removeEntry(`${name}.meta`);
+      metaFile.flush();
+      data.close();
       return await (await dir.getFileHandle(name)).getFile();
     },
     async close(keep) {
-      release();
+      unlock(locked);
       if (!keep) await remove(dir, name);
     },
   };
@@ -456,7 +452,7 @@ async function find({ id, proof, from, to }: Sought): Promise<StoredMeta | null>
           taken = true;
           continue;
         }
-        const known = readMeta(files.meta);
+        const known = parseMeta(bytesOf(files.meta));
         unlock(files);
         if (known && same(await seekProof(known.meta.root, from, to), proof)) return known.meta;
       }
@@ -467,6 +463,19 @@ async function find({ id, proof, from, to }: Sought): Promise<StoredMeta | null>
     // No private files in this browser.
   }
   return null;
+}
+
+/** Whether chunks of it are missing. */
+async function isUnfinished(dir: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  try {
+    const file = await (await dir.getFileHandle(`${name}.meta`)).getFile();
+    const known = parseMeta(new Uint8Array(await file.arrayBuffer()));
+    if (!known) return true;
+    const chunks = chunkCount(known.meta.sizeBytes);
+    return createChunkSet(chunks, known.bits).count() < chunks;
+  } catch (error) {
+    return !(error instanceof DOMException && error.name === 'NotFoundError');
+  }
 }
 
 /** Clears away what nobody will ask for again. What another page uses cannot be removed, and stays. */
@@ -484,7 +493,7 @@ async function sweep(): Promise<boolean> {
     // Another page was done with it meanwhile.
     if (!file) continue;
     const age = Date.now() - file.lastModified;
-    if (age <= (names.includes(`${name}.meta`) ? DAY_MS : FINISHED_MS)) left += 1;
+    if (age <= ((await isUnfinished(dir, name)) ? DAY_MS : FINISHED_MS)) left += 1;
     else await remove(dir, name);
   }
   return left === 0;
