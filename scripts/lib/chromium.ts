@@ -2,10 +2,10 @@
  * Owns finding a Chromium for the browser tests: the one named by CHROMIUM, the usual paths, Playwright's cache, and,
  * for root on a Debian, an installation of Debian's package. Knows nothing of the tests themselves.
  */
-import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { installDebianPackage } from './debian-package.ts';
 
 export type FoundChromium = { status: 'found'; path: string } | { status: 'missing'; sentence: string };
 
@@ -74,16 +74,6 @@ function locateChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
 /** Looks, and as root on a machine with apt installs Debian's Chromium when there is none. */
 export function ensureChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
   const found = locateChromium(env);
-  const mayInstall =
-    (env.CHROMIUM ?? '') === '' && process.getuid?.() === 0 && isExecutable('/usr/bin/apt-get');
-  if (found.status === 'found' || !mayInstall) return found;
-  process.stderr.write('No Chromium found: installing the chromium package ...\n');
-  for (const words of [['update'], ['install', '-y', '--no-install-recommends', 'chromium']]) {
-    const apt = spawnSync('/usr/bin/apt-get', words, {
-      stdio: ['ignore', 2, 2],
-      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-    if (apt.status !== 0) return found;
-  }
-  return locateChromium(env);
+  const mayInstall = found.status === 'missing' && (env.CHROMIUM ?? '') === '';
+  return mayInstall && installDebianPackage('chromium', { env }) ? locateChromium(env) : found;
 }

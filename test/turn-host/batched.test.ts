@@ -12,12 +12,13 @@ import { createBatchedDataPath } from '../../turn-host/data-path/batched.ts';
 import { createDataPath } from '../../turn-host/data-path/choose.ts';
 import type { Client, DataPath, DataPathOptions } from '../../turn-host/data-path/data-path.ts';
 import { Directory } from '../../turn-host/data-path/directory.ts';
-import { type Libc, loadLibc } from '../../turn-host/data-path/linux/libc.ts';
+import type { Libc } from '../../turn-host/data-path/linux/libc.ts';
 import { proveBatching } from '../../turn-host/data-path/linux/proof.ts';
 import { Counter, createCounters } from '../../turn-host/metrics/counters.ts';
 import { channelData } from './data-path-contract.ts';
+import { libcFor } from './passed-over.ts';
 
-const loaded: Libc | null = await loadLibc().catch(() => null);
+const loaded = await libcFor('the batched data path by itself');
 const counters = createCounters();
 const options: DataPathOptions = {
   directory: new Directory([{ ip: '127.0.0.1', externalIp: '127.0.0.1', family: 4 }]),

@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -9,41 +9,19 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lanCertificate } from '../../scripts/lib/authority.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
+import { ensureCoturn } from '../fixtures/coturn.ts';
 import { openClient } from './client.ts';
+import { libcFor, sayPassedOver } from './passed-over.ts';
 import { relayConfig } from './relay-config.ts';
 
 const run = promisify(execFile);
 
-function installed(program: string): boolean {
-  return spawnSync(program, ['-h'], { stdio: 'ignore' }).error === undefined;
-}
-
-/** As root on Debian the package is installed when it is missing; anywhere else its tests are passed over. */
-function ensureCoturn(): boolean {
-  if (installed('turnserver') && installed('turnutils_uclient')) {
-    return true;
-  }
-  if (process.getuid?.() === 0 && installed('apt-get')) {
-    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'coturn'], { stdio: 'ignore', env });
-  }
-  return installed('turnserver') && installed('turnutils_uclient');
-}
-
 const hasCoturn = ensureCoturn();
-
-/** Registers a test that needs coturn, or says in a line that it is passed over. */
-function withCoturn(name: string, body: () => Promise<void>, { concurrent = false } = {}): void {
-  if (hasCoturn) {
-    it(name, { concurrent }, body);
-  } else {
-    it(`${name}: passed over`, () => {
-      process.stdout.write(
-        `passed over: ${name} (coturn cannot be installed here; its Debian package has it)\n`,
-      );
-    });
-  }
+if (!hasCoturn) {
+  sayPassedOver('what is tried with coturn', 'it cannot be installed here; its Debian package has it');
 }
+const libc = await libcFor("coturn's client on the batched data path");
+const withCoturn = it.skipIf(!hasCoturn);
 
 const folder = mkdtempSync(join(tmpdir(), 'parley-coturn-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -122,17 +100,15 @@ describe("coturn's own client loses nothing", () => {
         }
       };
       // The client spends most of its time waiting.
-      withCoturn(`over ${name}, by ${kind}`, body, { concurrent: true });
+      withCoturn(`over ${name}, by ${kind}`, { concurrent: true }, body);
     }
   }
 
   // A relay for each: the client leaves half of its allocations behind, and the next would be refused where it has a port again.
   for (const dataPath of ['portable', 'batched'] as const) {
     for (const [kind, more] of KINDS) {
-      withCoturn(`with many clients at once, by ${kind}, on the ${dataPath} data path`, async () => {
-        if (dataPath === 'batched' && process.platform !== 'linux') {
-          return;
-        }
+      const here = it.skipIf(!hasCoturn || (dataPath === 'batched' && libc === null));
+      here(`with many clients at once, by ${kind}, on the ${dataPath} data path`, async () => {
         const host = await startRelay({ DATA_PATH: dataPath });
         try {
           await runClient([...more, '-p', String(host.port)], many, '127.0.0.1');

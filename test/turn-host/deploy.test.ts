@@ -4,11 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { sayPassedOver } from './passed-over.ts';
 
 const unit = readFileSync(new URL('../../turn-host/deploy/parley-relay.service', import.meta.url), 'utf8');
 const hasSystemd = spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' }).status === 0;
 if (!hasSystemd) {
-  process.stdout.write('The systemd unit was not checked: there is no systemd-analyze here.\n');
+  sayPassedOver('the systemd unit', 'there is no systemd-analyze here');
 }
 
 /** What systemd finds wrong. The program is one that is there, since it looks for that too. */

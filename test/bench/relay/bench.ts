@@ -5,9 +5,10 @@
  */
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ensureCoturn } from '../../fixtures/coturn.ts';
 import { type Figure, formatFigures, formatNumber, median, type Target } from '../figures.ts';
 import { Generator, type Report } from './generator.ts';
-import { ensureCoturn, SERVERS, type Server, type ServerName, startServer } from './servers.ts';
+import { SERVERS, type Server, type ServerName, startServer } from './servers.ts';
 
 const SERVER_CORE = 0;
 const GENERATOR_CORE = 1;
@@ -341,12 +342,11 @@ const sections = SECTIONS.filter((name) => asked.includes(name));
 const cases = CASES.filter(({ mode }) => asked.includes(mode));
 const known: readonly string[] = [...SECTIONS, ...CASES.map(({ mode }) => mode)];
 const unknown = asked.find((name) => !known.includes(name));
-const missing = ensureCoturn();
 if (unknown !== undefined) {
   complain(`There is nothing called "${unknown}"; there are ${known.join(', ')}.`);
   process.exitCode = 1;
-} else if (missing !== null) {
-  complain(missing);
+} else if (!ensureCoturn()) {
+  complain('The bench of the relay needs coturn beside it: install the package coturn.');
   process.exitCode = 1;
 } else if (process.platform !== 'linux' || availableParallelism() < 2) {
   complain('The bench of the relay needs Linux and two cores.');

@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,17 +33,6 @@ export interface Server {
   /** Lets it go before all else on its core, or as everybody again. False where the system does not allow that. */
   setFirst(isFirst: boolean): boolean;
   stop(): Promise<void>;
-}
-
-/** Installs coturn from Debian for root where it is missing. A sentence when it cannot be had. */
-export function ensureCoturn(): string | null {
-  if (spawnSync('turnserver', ['-h'], { stdio: 'ignore' }).error === undefined) return null;
-  if (process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')) {
-    process.stderr.write('Installing coturn from Debian ...\n');
-    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', 'coturn'], { stdio: 'ignore' });
-    if (spawnSync('turnserver', ['-h'], { stdio: 'ignore' }).error === undefined) return null;
-  }
-  return 'The bench of the relay needs coturn beside it: install the package coturn.';
 }
 
 export async function startServer(name: ServerName, core: number): Promise<Server> {

@@ -1,0 +1,27 @@
+/** Owns installing a package of Debian for the tests. Knows nothing of what the package is for. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+export interface DebianOptions {
+  env?: NodeJS.ProcessEnv;
+  aptGet?: string;
+  isRoot?: boolean;
+}
+
+/**
+ * Installs the package as root on a machine with apt, saying so on standard error; false where that cannot be. The lists are
+ * fetched first: an image often comes without any.
+ */
+export function installDebianPackage(name: string, options: DebianOptions = {}): boolean {
+  const { env = process.env, aptGet = '/usr/bin/apt-get', isRoot = process.getuid?.() === 0 } = options;
+  if (!isRoot || !existsSync(aptGet)) return false;
+  process.stderr.write(`Installing the package ${name} ...\n`);
+  const apt = (...words: string[]) =>
+    spawnSync(aptGet, words, {
+      stdio: ['ignore', 2, 2],
+      env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
+    }).status === 0;
+  // One list that cannot be fetched fails the update, though the package may be in another.
+  apt('update');
+  return apt('install', '-y', '--no-install-recommends', name);
+}

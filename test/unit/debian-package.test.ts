@@ -1,0 +1,37 @@
+/** The installation of Debian's packages, by a stand-in for apt-get that writes down what it is asked. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { installDebianPackage } from '../../scripts/lib/debian-package.ts';
+
+/** `fails`: the word of the request that it does not fulfil. */
+function aptGet(fails: string): { path: string; asked: () => string } {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-apt-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [path, log] = [join(folder, 'apt-get'), join(folder, 'log')];
+  writeFileSync(log, '');
+  writeFileSync(path, `#!/bin/sh\necho "$DEBIAN_FRONTEND $*" >>'${log}'\n[ "$1" != '${fails}' ]\n`, {
+    mode: 0o755,
+  });
+  return { path, asked: () => readFileSync(log, 'utf8') };
+}
+
+const ASKED = 'noninteractive update\nnoninteractive install -y --no-install-recommends hello\n';
+
+it.each([
+  ['', true],
+  ['update', true],
+  ['install', false],
+])('fetches the lists, then installs, where %j fails', (fails, isInstalled) => {
+  const { path, asked } = aptGet(fails);
+  expect(installDebianPackage('hello', { aptGet: path, isRoot: true })).toBe(isInstalled);
+  expect(asked()).toBe(ASKED);
+});
+
+it('does nothing for whoever is not root, nor where there is no apt', () => {
+  const { path, asked } = aptGet('');
+  expect(installDebianPackage('hello', { aptGet: path, isRoot: false })).toBe(false);
+  expect(installDebianPackage('hello', { aptGet: `${path}-not`, isRoot: true })).toBe(false);
+  expect(asked()).toBe('');
+});
