@@ -8,6 +8,7 @@ import type { Reactions } from './channels/reactions.ts';
 import type { Files } from './files/files-types.ts';
 import type { LocalMedia } from './media/media-types.ts';
 import type { ScreenShare } from './media/screen-types.ts';
+import type { PictureOf, ShownSize } from './media/shown-size.ts';
 import type { NameWords } from './names.ts';
 import type { Observable } from './observable.ts';
 import type { CallSnapshot, LinkReport } from './snapshot.ts';
@@ -35,6 +36,8 @@ export interface Call extends Observable<CallSnapshot> {
   readonly pointers: Pointers;
   /** Loudness of a peer's microphone now, 0 to 1; 0 for an unknown key. Cheap enough for ten times a second. */
   level(peerKey: string): number;
+  /** How large a peer's picture is shown: they send it no larger, and not at all while nobody can see it. */
+  setShown(peerKey: string, of: PictureOf, size: ShownSize): void;
   /** What the browser measured on the link to a peer; null for an unknown key. */
   report(peerKey: string): Promise<LinkReport | null>;
   /** Tries an unreachable peer, or the server that is away, again at once. */

@@ -226,6 +226,7 @@ export function createCall(
     chat,
     pointers: pointers.face,
     level: (key) => mesh?.member(key)?.link()?.level() ?? 0,
+    setShown: (key, of, size) => mesh?.member(key)?.setShown(of, size),
     async report(key) {
       const member = mesh?.member(key);
       const link = member?.link();

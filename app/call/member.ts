@@ -11,6 +11,7 @@ import { decodeSignal, encodeSignal, type SignalFrame } from '../wire/signal.ts'
 import type { FeatureFrame, LinkPort } from './channels/link-port.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
+import type { PictureOf, ShownSize } from './media/shown-size.ts';
 import type { NegotiationMessage } from './negotiation.ts';
 import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
 import {
@@ -77,6 +78,8 @@ export interface Member {
   nudge(): void;
   iceServersChanged(): void;
   tracksChanged(): void;
+  /** How large their picture is shown here, over this link and those that follow it. */
+  setShown(of: PictureOf, size: ShownSize): void;
   sayBye(): void;
   link(): PeerLink | null;
   /** Whether the first link, or its first picture, is due within moments. */
@@ -105,6 +108,7 @@ const REFUSED_MS = 60_000;
 export function createMember(options: MemberOptions): Member {
   const { key, hello, pair, offersFirst, context } = options;
   const ids = new Set<string>();
+  const shown = new Map<PictureOf, ShownSize>();
   /** The id from which the last signal opened: only the holder of the private key can have sent it. */
   let provenId: string | null = null;
   /** The highest generation either side has named. */
@@ -328,6 +332,7 @@ export function createMember(options: MemberOptions): Member {
       link = null;
       return false;
     }
+    for (const [of, size] of shown) link.setShown(of, size);
     context.changed();
     return true;
   }
@@ -405,6 +410,10 @@ export function createMember(options: MemberOptions): Member {
     nudge: () => apply('nudge'),
     iceServersChanged: () => link?.setIceServers(context.iceServers()),
     tracksChanged: () => link?.setTracks(context.tracks()),
+    setShown(of, size) {
+      shown.set(of, size);
+      link?.setShown(of, size);
+    },
     sayBye: () => link?.sayBye(),
     link: () => link,
     isSettling: () =>

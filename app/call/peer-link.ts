@@ -8,12 +8,16 @@ import { createGate, type FeatureFrame, type LinkPort } from './channels/link-po
 import { codecsFor } from './codecs.ts';
 import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
+import { type CameraSender, createCameraSender } from './media/camera-sender.ts';
 import { createOutgoingTrack, type SendTrack } from './media/outgoing-track.ts';
 import { createScreenSender, type ScreenSender } from './media/screen-sender.ts';
 import type { ScreenTracks } from './media/screen-types.ts';
+import { createTuner } from './media/sender-parameters.ts';
+import type { PictureOf, ShownSize } from './media/shown-size.ts';
 import { createNegotiation, type NegotiationMessage } from './negotiation.ts';
 import type { Scope } from './scope.ts';
 import type { PeerStreams, Route } from './snapshot.ts';
+import { createTokenBucket } from './token-bucket.ts';
 
 /** What proves that both ends of this DTLS session hold the pair's key (DESIGN section 2, last point). */
 export interface Confirmation {
@@ -83,6 +87,8 @@ export interface PeerLink {
   /** New ICE servers, for what is gathered from now on. */
   setIceServers(iceServers: RTCIceServer[]): void;
   setTracks(tracks: LocalTracks): void;
+  /** How large the peer's picture is shown here: said once the link is confirmed, and then at every change. */
+  setShown(of: PictureOf, size: ShownSize): void;
   /** Bytes received over the selected candidate pair so far, of whatever kind. */
   receivedBytes(): Promise<number>;
   /**
@@ -113,15 +119,13 @@ const MICROPHONE = 0;
 const CAMERA = 1;
 /** Asking the browser about a link stops its threads for a moment; nothing is asked while first frames are due. */
 const CALM_MS = 2_000;
-/**
- * Divides width and height of a link's first pictures. A key frame of a quarter of the area is coded, paced at the rate that
- * congestion control begins with, and decoded in a fraction of the time: faces are there sooner, and full size when links are calm.
- */
-const FIRST_PICTURE_SCALE = 2;
 /** From the connection to the peer's proof: the handshake of SCTP and one message, with a loss of either. */
 const PROOF_MS = 2_500;
-/** Control frames that may wait while one is handled; an honest peer sends a few a minute. */
+/** Control frames that may wait while one is handled. */
 const MAX_WAITING_FRAMES = 128;
+/** Control frames of any kind: a restart brings some dozens of candidates, a window being dragged a few sizes a second. */
+const PACE_BURST = 256;
+const PACE_INTERVAL_MS = 50;
 
 export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const { scope, events } = options;
@@ -132,8 +136,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
   const outgoing = { main: new MediaStream(), screen: new MediaStream() };
   let tracks = options.tracks;
   let sendMicrophone: SendTrack | null = null;
-  let sendCamera: SendTrack | null = null;
+  let cameraSender: CameraSender | null = null;
   let screenSender: ScreenSender | null = null;
+  const shown = new Map<PictureOf, ShownSize>();
   let transceivers: readonly RTCRtpTransceiver[] = [];
   let peerConfirmed = false;
   let mediaFlows = options.mediaBeforeProof;
@@ -208,27 +213,23 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       once: true,
     });
     const [microphone, camera, screenVideo, screenAudio] = list.map(({ sender }) => sender);
-    if (microphone) sendMicrophone = createOutgoingTrack(microphone);
-    if (camera) sendCamera = createOutgoingTrack(camera);
+    if (microphone) {
+      sendMicrophone = createOutgoingTrack(microphone);
+      // Where the path does not carry all, voices come first (webrtc-priority s4).
+      createTuner(microphone)(({ encodings }) => {
+        for (const encoding of encodings) encoding.priority = 'high';
+      });
+    }
+    if (camera) cameraSender = createCameraSender(camera, signal);
     if (screenVideo && screenAudio) screenSender = createScreenSender(screenVideo, screenAudio, signal);
-    scalePicture(FIRST_PICTURE_SCALE);
     applyTracks();
-  }
-
-  function scalePicture(downBy: number): void {
-    const sender = transceivers[CAMERA]?.sender;
-    if (!sender || ended) return;
-    const parameters = sender.getParameters();
-    for (const encoding of parameters.encodings) encoding.scaleResolutionDownBy = downBy;
-    // Rejected only when the connection closes.
-    sender.setParameters(parameters).catch(() => undefined);
   }
 
   function applyTracks(): void {
     if (ended) return;
     const allowed = mediaFlows ? tracks : NO_TRACKS;
     sendMicrophone?.(allowed.microphone);
-    sendCamera?.(allowed.camera);
+    cameraSender?.send(allowed.camera);
     screenSender?.send(allowed.screen);
   }
 
@@ -238,6 +239,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       microphone: tracks.microphone !== null,
       camera: tracks.camera !== null,
     });
+  }
+
+  function announceShown(): void {
+    for (const [of, size] of shown) sendControl({ kind: 'shown', of, ...size });
   }
 
   const negotiation = createNegotiation({
@@ -286,16 +291,17 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
 
   let incoming: Promise<void> = Promise.resolve();
   let waiting = 0;
+  const pace = createTokenBucket(PACE_BURST, PACE_INTERVAL_MS);
   control.addEventListener(
     'message',
     ({ data }: MessageEvent<unknown>) => {
-      if (!(data instanceof ArrayBuffer)) return;
-      const frame = decodeControl(data);
-      if (!frame) return;
-      if (waiting >= MAX_WAITING_FRAMES) {
+      const frame = data instanceof ArrayBuffer ? decodeControl(data) : null;
+      // What does not decode counts as well: it may be of a later version, and its sender may not be honest.
+      if (!pace.take() || waiting >= MAX_WAITING_FRAMES) {
         events.refused();
         return;
       }
+      if (!frame) return;
       waiting += 1;
       // One at a time: what follows the proof must not be looked at before the proof was.
       incoming = incoming
@@ -323,8 +329,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       mediaFlows = true;
       applyTracks();
       announceMedia();
+      announceShown();
       calmAtMs = performance.now() + CALM_MS;
-      calmTimer = setTimeout(() => scalePicture(1), CALM_MS);
+      calmTimer = setTimeout(() => cameraSender?.calm(), CALM_MS);
       events.confirmed();
       reportRouteSoon();
       return;
@@ -338,6 +345,9 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
         return;
       case 'media-state':
         events.mediaState(frame.microphone, frame.camera);
+        return;
+      case 'shown':
+        (frame.of === 'camera' ? cameraSender : screenSender)?.shownAt(frame);
         return;
       case 'bye':
         events.bye();
@@ -400,6 +410,10 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       tracks = next;
       applyTracks();
       if (peerConfirmed) announceMedia();
+    },
+    setShown(of, size) {
+      shown.set(of, size);
+      if (peerConfirmed) sendControl({ kind: 'shown', of, ...size });
     },
     async receivedBytes() {
       const report = await pc.getStats().catch(() => null);

@@ -5,7 +5,13 @@
 import { type Accessor, batch, createRoot, createSignal, onCleanup } from 'solid-js';
 import type { Call, PreparedCall } from '../call/call-types.ts';
 import type { LocalMedia } from '../call/media/media-types.ts';
-import { type CallStore, createCallStore, type LinkReport } from './call-model.ts';
+import {
+  type CallStore,
+  createCallStore,
+  type LinkReport,
+  type PictureOf,
+  type ShownSize,
+} from './call-model.ts';
 import { type ChatModel, createChatModel } from './chat-model.ts';
 import { createFilesModel, type FilesModel } from './files-model.ts';
 import { createGesturesModel, type GesturesModel } from './gestures-model.ts';
@@ -79,6 +85,8 @@ export interface CallModel extends CallStore {
   readonly pointer: PointerModel;
   /** Loudness of a peer now, 0 to 1. Not reactive. */
   level(peerKey: string): number;
+  /** How large a peer's picture is shown now. */
+  setShown(peerKey: string, of: PictureOf, size: ShownSize): void;
   /** What the browser measured on the link to a peer; null where there is none. Rates are since it was asked last. */
   report(peerKey: string): Promise<LinkReport | null>;
   retry(): void;
@@ -340,6 +348,7 @@ export function createApp(services: Services): AppModel {
         gestures,
         files,
         level: (key) => call.level(key),
+        setShown: (key, of, size) => call.setShown(key, of, size),
         report: (key) => call.report(key),
         retry: () => call.retry(),
         isLeaving,

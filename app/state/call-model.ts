@@ -9,6 +9,7 @@ import type { PeerScreen } from '../call/media/screen-types.ts';
 import type { CallSnapshot, EndCode, PeerSnapshot, PeerState, Route, ServerState } from '../call/snapshot.ts';
 import { type CallEvent, createNotices, type Notices } from './notices.ts';
 
+export type { PictureOf, ShownSize } from '../call/media/shown-size.ts';
 export type { EndCode, LinkReport, PeerState, Route } from '../call/snapshot.ts';
 
 export interface PeerView {

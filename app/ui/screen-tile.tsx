@@ -4,10 +4,11 @@
  */
 import { Maximize, ScreenShareOff, Volume2, ZoomIn, ZoomOut } from 'lucide';
 import { type Accessor, createSignal, createUniqueId, type JSX, onCleanup, onMount, Show } from 'solid-js';
-import type { PeerView } from '../state/call-model.ts';
+import type { PeerView, ShownSize } from '../state/call-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import type { Box } from './grid-layout.ts';
 import { Icon } from './icon.tsx';
+import { tellShown } from './tell-shown.ts';
 import { aspectOf, createActive, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
 import { nameOr } from './words.ts';
 import { createZoom, type Zoom } from './zoom.ts';
@@ -31,15 +32,16 @@ export function PeerScreenTile(props: {
   slot: TileSlot;
   pin: PinState;
   overlay: ScreenOverlay | undefined;
+  onShown: (size: ShownSize) => void;
   onBlocked: (play: () => void) => void;
 }) {
   const name = () => nameOr(props.peer.name);
-  const [shown, setShown] = createSignal(false);
+  const [started, setStarted] = createSignal(false);
   const [refused, setRefused] = createSignal(false);
   const note = () => {
     if (props.peer.state === 'reconnecting') return 'Reconnecting';
     if (refused()) return 'Your browser refused full screen';
-    if (!shown()) return 'Starting';
+    if (!started()) return 'Starting';
     return props.peer.screen?.held ? 'Held back by their browser' : '';
   };
   return (
@@ -51,7 +53,8 @@ export function PeerScreenTile(props: {
       slot={props.slot}
       overlay={props.overlay}
       zooms
-      onShown={setShown}
+      onStarted={setStarted}
+      onShown={props.onShown}
       play={(video) =>
         playStream(
           video,
@@ -165,7 +168,8 @@ function ScreenFrame(props: {
   slot: TileSlot;
   overlay: ScreenOverlay | undefined;
   zooms?: boolean;
-  onShown?: (shown: boolean) => void;
+  onStarted?: (started: boolean) => void;
+  onShown?: (size: ShownSize) => void;
   /** Called once with the video, within the component's owner. */
   play: (video: HTMLVideoElement) => void;
   children: (zoom: Zoom, element: () => HTMLElement | undefined) => JSX.Element;
@@ -213,6 +217,7 @@ function ScreenFrame(props: {
       ref={(made) => {
         element = made;
         props.slot.onElement(made);
+        if (props.onShown) tellShown(made, props.onShown, zoom.level);
       }}
       style={placed(props.slot)}
     >
@@ -225,7 +230,7 @@ function ScreenFrame(props: {
           const next = aspectOf(event.currentTarget);
           if (next !== null) setAspect(next);
           props.slot.onAspect(next);
-          props.onShown?.(next !== null);
+          props.onStarted?.(next !== null);
         }}
         ref={(video) => props.play(video)}
       />

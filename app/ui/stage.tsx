@@ -140,6 +140,7 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
             slot={slot(screenOf(peer.key))}
             pin={pinOf(screenOf(peer.key), `${nameOr(peer.name)}'s screen`)}
             overlay={props.overlay}
+            onShown={(size) => props.model.setShown(peer.key, 'screen', size)}
             onBlocked={onBlocked}
           />
         )}
@@ -152,6 +153,7 @@ export function Stage(props: { model: CallModel; alone: boolean; overlay?: Scree
             slot={slot(peer.key)}
             pin={pinOf(peer.key, nameOr(peer.name))}
             report={() => props.model.report(peer.key)}
+            onShown={(size) => props.model.setShown(peer.key, 'camera', size)}
             onBlocked={onBlocked}
           >
             <Gestures model={props.model.gestures} of={peer.key} />

@@ -1,12 +1,13 @@
 /** One person's tile: picture or initial, name, mute mark, state. Plays the person's sound as well. */
 import { MicOff, Pin as PinIcon } from 'lucide';
 import { type Accessor, createEffect, createSignal, type JSX, onCleanup, Show } from 'solid-js';
-import type { LinkReport, PeerView } from '../state/call-model.ts';
+import type { LinkReport, PeerView, ShownSize } from '../state/call-model.ts';
 import type { MediaModel } from '../state/media-model.ts';
 import type { CornerView } from './corner.ts';
 import type { Box } from './grid-layout.ts';
 import { Icon } from './icon.tsx';
 import { QualityMark } from './quality-mark.tsx';
+import { tellShown } from './tell-shown.ts';
 import { nameOr } from './words.ts';
 
 export interface TileSlot {
@@ -147,6 +148,7 @@ export function PeerTile(props: {
   slot: TileSlot;
   pin: PinState;
   report: () => Promise<LinkReport | null>;
+  onShown: (size: ShownSize) => void;
   onBlocked: (play: () => void) => void;
   /** Drawn above the picture. */
   children?: JSX.Element;
@@ -167,6 +169,7 @@ export function PeerTile(props: {
       }
       slot={props.slot}
       pin={props.pin}
+      onShown={props.onShown}
       controls={<QualityMark name={name()} report={() => props.report()} />}
     >
       <Show when={!(props.peer.camera && picture())}>
@@ -205,6 +208,7 @@ function Frame(props: {
   pin: PinState;
   /** Beside the pin. */
   controls?: JSX.Element;
+  onShown?: (size: ShownSize) => void;
   corner?: CornerView | null;
   children: JSX.Element;
 }) {
@@ -227,7 +231,10 @@ function Frame(props: {
         props.corner?.onPointerDown(event);
       }}
       onKeyDown={(event) => props.corner?.onKeyDown(event)}
-      ref={(element) => props.slot.onElement(element)}
+      ref={(element) => {
+        props.slot.onElement(element);
+        if (props.onShown) tellShown(element, props.onShown);
+      }}
       style={placed(props.slot)}
     >
       {props.children}

@@ -15,6 +15,7 @@
  * | 7    | `hand`        | 4 bytes, big-endian: stamp of the raised hand, 0 when it is down  |
  * | 8    | `reaction`    | 1 byte: its number in the list below                              |
  * | 9    | `pointer-policy` | 1 byte: 1 when others may point at the own screen, else 0       |
+ * | 10   | `shown`       | 1 byte: 0 camera, 1 screen; width and height, each 2 bytes, big-endian |
  *
  * Reactions: 0 thumbs up, 1 heart, 2 laughter, 3 surprise, 4 applause, 5 party. What a peer types never stands for one.
  *
@@ -41,6 +42,7 @@ const KIND = {
   hand: 7,
   reaction: 8,
   pointerPolicy: 9,
+  shown: 10,
 } as const;
 
 export type ControlFrame =
@@ -68,7 +70,14 @@ export type ControlFrame =
   /** 0 to REACTION_COUNT - 1. */
   | { readonly kind: 'reaction'; readonly reaction: number }
   /** Whether the others may point at the sender's screen. They may until they are told otherwise. */
-  | { readonly kind: 'pointer-policy'; readonly allowed: boolean };
+  | { readonly kind: 'pointer-policy'; readonly allowed: boolean }
+  /** How large the sender shows the receiver's picture, in device pixels up to 65,535; 0 x 0 while nobody can see it. */
+  | {
+      readonly kind: 'shown';
+      readonly of: 'camera' | 'screen';
+      readonly width: number;
+      readonly height: number;
+    };
 
 /** Bytes of `frame`. Throws RangeError for a frame that `decodeControl` would refuse. */
 export function encodeControl(frame: ControlFrame): Uint8Array<ArrayBuffer> {
@@ -121,6 +130,14 @@ export function decodeControl(bytes: ArrayBuffer): ControlFrame | null {
       if (body.length !== 1 || bits === undefined || bits > 1) return null;
       return { kind: 'pointer-policy', allowed: bits === 1 };
     }
+    case KIND.shown: {
+      if (body.length !== 5) return null;
+      const [of, view] = [body[0] ?? 0, new DataView(bytes, 3)];
+      const [width, height] = [view.getUint16(0), view.getUint16(2)];
+      // What is shown has both.
+      if (of > 1 || (width === 0) !== (height === 0)) return null;
+      return { kind: 'shown', of: of === 1 ? 'screen' : 'camera', width, height };
+    }
     default:
       return null;
   }
@@ -159,6 +176,13 @@ function encodeBody(frame: ControlFrame): Uint8Array<ArrayBuffer> {
       return Uint8Array.of(VERSION, KIND.reaction, frame.reaction);
     case 'pointer-policy':
       return Uint8Array.of(VERSION, KIND.pointerPolicy, frame.allowed ? 1 : 0);
+    case 'shown': {
+      const bytes = Uint8Array.of(VERSION, KIND.shown, frame.of === 'screen' ? 1 : 0, 0, 0, 0, 0);
+      const view = new DataView(bytes.buffer, 3);
+      view.setUint16(0, frame.width);
+      view.setUint16(2, frame.height);
+      return bytes;
+    }
   }
 }
 

@@ -18,7 +18,7 @@ function noteScales(): void {
   const native = RTCRtpSender.prototype.setParameters;
   RTCRtpSender.prototype.setParameters = function (this: RTCRtpSender, parameters, ...more) {
     const told = parameters.encodings.map((encoding) => encoding.scaleResolutionDownBy);
-    scales.set(this, [...(scales.get(this) ?? []), ...told]);
+    if (this.track?.kind !== 'audio') scales.set(this, [...(scales.get(this) ?? []), ...told]);
     return native.call(this, parameters, ...more);
   };
 }

@@ -4,6 +4,7 @@
  */
 import type { CDPSession } from 'playwright-core';
 import { expect, it } from 'vitest';
+import { encodeControl } from '../../app/wire/control.ts';
 import { decodeFile, encodeChunk, encodeFile, type FileFrame } from '../../app/wire/files.ts';
 import { press, says } from './files-in-page.ts';
 import { type Person, waitForMedia } from './harness.ts';
@@ -180,6 +181,15 @@ const FLOODS: readonly (readonly [
   ['a million chunks nobody asked for', 'files', [encodeChunk(7, 0, bytesOf(63 * 1024, 1))], 1_000_000],
   ['frames above every cap', 'files', [bytesOf(256 * 1024, 1)], 100_000],
   ['ten thousand offers', 'files', Array.from({ length: 100 }, (_, index) => offer(index + 1)), 100],
+  ['what no version knows, about the link itself', 'control', [Uint8Array.of(1, 99)], 10_000],
+  [
+    'a screen that is shared and is not',
+    'control',
+    [true, false].map((sharing) =>
+      encodeControl({ kind: 'screen-state', sharing, sound: false, held: false }),
+    ),
+    5_000,
+  ],
   [
     'questions for files of every id',
     'files',

@@ -144,6 +144,7 @@ function fakeCall() {
   const screen = createSubject<OwnScreen>({ state: 'off', problem: null });
   const call: Call = {
     screen: { ...screen, start() {}, stop() {}, setMode() {}, dismiss() {} },
+    setShown() {},
     snapshot: subject.snapshot,
     subscribe: subject.subscribe,
     hands: createRaisedHands(() => '').face,

@@ -49,6 +49,8 @@ const CONTROL_FRAMES: readonly ControlFrame[] = [
   { kind: 'reaction', reaction: REACTION_COUNT - 1 },
   { kind: 'pointer-policy', allowed: false },
   { kind: 'pointer-policy', allowed: true },
+  { kind: 'shown', of: 'camera', width: 0, height: 0 },
+  { kind: 'shown', of: 'screen', width: 1, height: 65_535 },
 ];
 
 const SIGNAL_FRAMES: readonly SignalFrame[] = [
@@ -74,6 +76,9 @@ describe('control frames', () => {
     expect(encodeControl({ kind: 'confirm', tag: new Uint8Array(32) })).toHaveLength(34);
     expect([...encodeControl({ kind: 'hand', stamp: 0x01020304 })]).toEqual([1, 7, 1, 2, 3, 4]);
     expect([...encodeControl({ kind: 'reaction', reaction: 2 })]).toEqual([1, 8, 2]);
+    expect([...encodeControl({ kind: 'shown', of: 'screen', width: 258, height: 3 })]).toEqual([
+      1, 10, 1, 1, 2, 0, 3,
+    ]);
   });
 
   it.each<[string, Uint8Array<ArrayBuffer>]>([
@@ -93,6 +98,10 @@ describe('control frames', () => {
     ['a long reaction', Uint8Array.of(1, 8, 0, 0)],
     ['an unknown pointer policy', Uint8Array.of(1, 9, 2)],
     ['a long pointer policy', Uint8Array.of(1, 9, 1, 0)],
+    ['a picture of an unknown source', Uint8Array.of(1, 10, 2, 0, 1, 0, 1)],
+    ['a picture that is shown without a height', Uint8Array.of(1, 10, 0, 0, 1, 0, 0)],
+    ['a short size', Uint8Array.of(1, 10, 0, 0, 1, 0)],
+    ['a long size', Uint8Array.of(1, 10, 0, 0, 1, 0, 1, 0)],
     ['a short tag', new Uint8Array(33).fill(1)],
     ['an unknown description type', jsonFrame([1, 2, 2], SDP)],
     ['an empty SDP', Uint8Array.of(1, 2, 0)],

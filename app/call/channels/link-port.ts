@@ -9,7 +9,7 @@ import type { FeatureChannels } from '../connection-pool.ts';
 /** Control frames about what people do; those about the link itself never leave it. */
 export type FeatureFrame = Exclude<
   ControlFrame,
-  { readonly kind: 'confirm' | 'description' | 'candidate' | 'media-state' | 'bye' }
+  { readonly kind: 'confirm' | 'description' | 'candidate' | 'media-state' | 'bye' | 'shown' }
 >;
 
 /** Valid until `signal` aborts: then the link is gone, and a person who comes back does so with another port. */

@@ -3,7 +3,9 @@
  * all. Owns the parameters of the two senders; borrows the tracks, and knows no peer connection.
  */
 import { createOutgoingTrack } from './outgoing-track.ts';
-import type { ScreenMode, ScreenTracks } from './screen-types.ts';
+import type { ScreenTracks } from './screen-types.ts';
+import { createTuner } from './sender-parameters.ts';
+import { createShownPicture, type ShownPicture } from './shown-size.ts';
 
 /** What may be spent, and what is kept (webrtc-pc s5.2, mst-content-hint s4). */
 const ENCODING = {
@@ -18,7 +20,7 @@ const ENCODING = {
 const FIRST_WIDTH = 1280;
 const FIRST_MS = 1_000;
 
-export interface ScreenSender {
+export interface ScreenSender extends Pick<ShownPicture, 'shownAt'> {
   /** Sends these from now on; null sends nothing. */
   send(screen: ScreenTracks | null): void;
 }
@@ -35,44 +37,43 @@ export function createScreenSender(
 ): ScreenSender {
   const sendVideo = createOutgoingTrack(video);
   const sendAudio = createOutgoingTrack(audio);
+  const tuneVideo = createTuner(video);
   let sent: ScreenTracks | null = null;
-  let scale = 1;
+  let least = 1;
   let tuned = '';
-  let tuning: Promise<void> = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
   signal.addEventListener('abort', () => clearTimeout(timer));
+  const shown = createShownPicture(tune, signal);
 
-  function tune(mode: ScreenMode): void {
-    if (tuned === `${mode} ${scale}`) return;
-    tuned = `${mode} ${scale}`;
-    const { keeps, maxBitrate, maxFramerate } = ENCODING[mode];
-    const scaleResolutionDownBy = scale;
-    // One after another: parameters read before an earlier change took effect are refused.
-    tuning = tuning
-      .then(() => {
-        const parameters = video.getParameters();
-        parameters.degradationPreference = keeps;
-        for (const encoding of parameters.encodings)
-          Object.assign(encoding, { maxBitrate, maxFramerate, scaleResolutionDownBy });
-        return video.setParameters(parameters);
-      })
-      // A browser that lacks one of these: the picture goes as the browser would have it.
-      .catch(() => undefined);
+  function tune(): void {
+    if (!sent || signal.aborted) return;
+    const { mode } = sent;
+    const { active, scale } = shown.fit(sent.video);
+    const scaleResolutionDownBy = Math.max(least, scale);
+    if (tuned === `${mode} ${active} ${scaleResolutionDownBy}`) return;
+    tuned = `${mode} ${active} ${scaleResolutionDownBy}`;
+    const { keeps, ...limits } = ENCODING[mode];
+    tuneVideo((parameters) => {
+      parameters.degradationPreference = keeps;
+      for (const encoding of parameters.encodings)
+        Object.assign(encoding, { ...limits, active, scaleResolutionDownBy });
+    });
   }
 
   return {
+    shownAt: shown.shownAt,
     send(screen) {
       if (signal.aborted || screen === sent) return;
       if (screen && screen.video !== sent?.video) {
         clearTimeout(timer);
-        scale = firstScale(screen.video.getSettings().width);
+        least = firstScale(screen.video.getSettings().width);
         timer = setTimeout(() => {
-          scale = 1;
-          if (sent) tune(sent.mode);
+          least = 1;
+          tune();
         }, FIRST_MS);
       }
       sent = screen;
-      if (screen) tune(screen.mode);
+      tune();
       sendVideo(screen?.video ?? null);
       sendAudio(screen?.audio ?? null);
     },

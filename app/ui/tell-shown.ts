@@ -1,0 +1,54 @@
+/** How large a tile's picture is to be seen, told whenever that changes. Owns the looking; knows no peer. */
+import { type Accessor, createEffect, createMemo, createSignal, onCleanup } from 'solid-js';
+import type { ShownSize } from '../state/call-model.ts';
+
+/** A window that is dragged or a layout that moves says its size once it has one. */
+const SETTLED_MS = 250;
+/** Whoever looks elsewhere for a moment finds the picture going. */
+const AWAY_MS = 3_000;
+const MAX_PX = 0xffff;
+
+/**
+ * In device pixels; 0 x 0 while nobody can see it: the page is hidden, the tile out of sight, and the picture in no window of
+ * its own. Needs a Solid owner.
+ */
+export function tellShown(
+  tile: HTMLElement,
+  tell: (size: ShownSize) => void,
+  zoom: Accessor<number> = () => 1,
+): void {
+  const [box, setBox] = createSignal({ width: 0, height: 0 });
+  const [isInView, setInView] = createSignal(false);
+  const [isHidden, setHidden] = createSignal(document.hidden);
+  /** In the small window into which browsers take any picture (Picture-in-Picture s4). */
+  const [isFloating, setFloating] = createSignal(false);
+  const gone = new AbortController();
+  const { signal } = gone;
+  const sizes = new ResizeObserver(([entry]) => entry && setBox(entry.contentRect));
+  const views = new IntersectionObserver((entries) => setInView(entries.at(-1)?.isIntersecting === true));
+  sizes.observe(tile);
+  views.observe(tile);
+  document.addEventListener('visibilitychange', () => setHidden(document.hidden), { signal });
+  tile.addEventListener('enterpictureinpicture', () => setFloating(true), { signal });
+  tile.addEventListener('leavepictureinpicture', () => setFloating(false), { signal });
+
+  const pixels = (length: number) =>
+    isFloating() ? MAX_PX : Math.min(MAX_PX, Math.ceil(length * zoom() * devicePixelRatio));
+  const isSeen = () => isFloating() || (isInView() && !isHidden() && box().width > 0 && box().height > 0);
+  const size = createMemo(
+    (): ShownSize =>
+      isSeen() ? { width: pixels(box().width), height: pixels(box().height) } : { width: 0, height: 0 },
+    undefined,
+    { equals: (a, b) => a.width === b.width && a.height === b.height },
+  );
+  createEffect(() => {
+    const next = size();
+    const timer = setTimeout(() => tell(next), next.width > 0 ? SETTLED_MS : AWAY_MS);
+    onCleanup(() => clearTimeout(timer));
+  });
+  onCleanup(() => {
+    gone.abort();
+    sizes.disconnect();
+    views.disconnect();
+  });
+}
