@@ -46,6 +46,13 @@ export const TRAVELS: TableContent = {
       cells: [say('The same connection, as data channels'), say('The others in the call')],
     },
     {
+      head: 'How large you show each picture, and that you show none',
+      cells: [
+        say('The same connection, so that no more is sent than is seen'),
+        say('The person in the picture'),
+      ],
+    },
+    {
       head: 'Your name',
       cells: [
         say('Through the server, in your introduction, sealed under a key from the link'),

@@ -9,14 +9,13 @@ import { Switch } from './parts.tsx';
 import type { DocumentPictureInPicture } from './pointer-window.ts';
 import type { ScreenSurfaceView } from './screen-tile.tsx';
 
-const loadOverlay = () => import('./pointer-overlay.tsx');
-const loadWindow = () => import('./pointer-window.ts');
+const loadParts = () => import('./pointer-parts.ts');
 /** Fetched while the server is there, though nobody shares yet; and long after a join could be disturbed by it. */
 const LOAD_AFTER_MS = 8_000;
 
 export function PointerToggle(props: { model: PointerModel }) {
   onMount(() => {
-    const timer = setTimeout(() => void loadOverlay().catch(() => {}), LOAD_AFTER_MS);
+    const timer = setTimeout(() => void loadParts().catch(() => {}), LOAD_AFTER_MS);
     onCleanup(() => clearTimeout(timer));
   });
   createEffect(() => {
@@ -36,13 +35,13 @@ export function PointerToggle(props: { model: PointerModel }) {
 }
 
 export function PointerSlot(props: { model: PointerModel; surface: ScreenSurfaceView }) {
-  const [part, setPart] = createSignal<Awaited<ReturnType<typeof loadOverlay>> | null>(null);
+  const [part, setPart] = createSignal<Awaited<ReturnType<typeof loadParts>> | null>(null);
   const [failed, setFailed] = createSignal(false);
   createEffect(() => {
     // At once, and if that failed whenever somebody wants to point.
     props.model.pointing();
     if (part()) return;
-    loadOverlay().then(setPart, () => setFailed(true));
+    loadParts().then(setPart, () => setFailed(true));
   });
   return (
     <Show
@@ -53,7 +52,7 @@ export function PointerSlot(props: { model: PointerModel; surface: ScreenSurface
         </Show>
       }
     >
-      {(loaded) => loaded().default({ model: props.model, surface: props.surface })}
+      {(loaded) => loaded().PointerOverlay({ model: props.model, surface: props.surface })}
     </Show>
   );
 }
@@ -62,21 +61,25 @@ export function PointerSlot(props: { model: PointerModel; surface: ScreenSurface
 export function SharerTools(props: { model: PointerModel; screen: ScreenModel }) {
   const pip = (window as { documentPictureInPicture?: DocumentPictureInPicture }).documentPictureInPicture;
   const [close, setClose] = createSignal<(() => void) | null>(null);
-  const [refused, setRefused] = createSignal(false);
+  const [problem, setProblem] = createSignal('');
   let gone = false;
   onCleanup(() => {
     gone = true;
     close()?.();
   });
   async function open(from: DocumentPictureInPicture): Promise<void> {
+    const parts = await loadParts().catch(() => null);
+    if (!parts) {
+      setProblem('The small window could not be fetched: the server is away.');
+      return;
+    }
     try {
-      const { openPointerWindow } = await loadWindow();
-      const end = await openPointerWindow(from, props.screen, props.model, () => setClose(null));
+      const end = await parts.openPointerWindow(from, props.screen, props.model, () => setClose(null));
       if (gone) end();
       else setClose(() => end);
-      setRefused(false);
+      setProblem('');
     } catch {
-      setRefused(true);
+      setProblem('Your browser refused the small window.');
     }
   }
   return (
@@ -102,8 +105,8 @@ export function SharerTools(props: { model: PointerModel; screen: ScreenModel })
           </button>
         )}
       </Show>
-      <Show when={refused()}>
-        <p role="status">Your browser refused the small window.</p>
+      <Show when={problem()}>
+        <p role="status">{problem()}</p>
       </Show>
     </>
   );

@@ -60,7 +60,7 @@ export async function measureWeight(browser: Browser, origin: string): Promise<S
     return {
       figures: [
         {
-          name: 'script for the whole call screen, gzipped',
+          name: 'script until the call screen is up, gzipped',
           unit: 'KB',
           ours: [kilobytes('script')],
           floor: null,

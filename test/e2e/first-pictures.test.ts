@@ -18,7 +18,7 @@ function noteScales(): void {
   const native = RTCRtpSender.prototype.setParameters;
   RTCRtpSender.prototype.setParameters = function (this: RTCRtpSender, parameters, ...more) {
     const told = parameters.encodings.map((encoding) => encoding.scaleResolutionDownBy);
-    if (this.track?.kind !== 'audio') scales.set(this, [...(scales.get(this) ?? []), ...told]);
+    scales.set(this, [...(scales.get(this) ?? []), ...told.filter((scale) => scale !== undefined)]);
     return native.call(this, parameters, ...more);
   };
 }
