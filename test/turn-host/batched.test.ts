@@ -4,7 +4,6 @@
  */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -16,6 +15,7 @@ import type { Libc } from '../../turn-host/data-path/linux/libc.ts';
 import { proveBatching } from '../../turn-host/data-path/linux/proof.ts';
 import { Counter, createCounters } from '../../turn-host/metrics/counters.ts';
 import { channelData } from './data-path-contract.ts';
+import { descriptors } from './descriptors.ts';
 import { libcFor } from './passed-over.ts';
 
 const loaded = await libcFor('the batched data path by itself');
@@ -48,17 +48,6 @@ const STEADY_SENDER = `
   });
   send();
 `;
-
-/** Open sockets and other descriptors of the data path: files come and go with whatever else runs in the process. */
-function descriptors(): number {
-  return readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return /^socket:|eventpoll|timerfd/.test(readlinkSync(`/proc/self/fd/${fd}`));
-    } catch {
-      return false;
-    }
-  }).length;
-}
 
 describe('the choice of a data path', () => {
   const broken = () => Promise.reject(new Error('no such library\nand more'));

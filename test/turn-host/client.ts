@@ -192,9 +192,9 @@ export class TurnClient {
     }
   }
 
-  /** Throws away what was received and not asked for. */
-  forget(): void {
-    this.#inbox.length = 0;
+  /** Throws away what was received and not asked for; how many packets that was. */
+  forget(): number {
+    return this.#inbox.splice(0).length;
   }
 
   async exchange(packet: Buffer, timeoutMs?: number): Promise<Answer> {

@@ -1,6 +1,9 @@
-/** What a test of the relay needs around it: a relay that is closed afterwards, and members who ask it. */
+/**
+ * What a test of the relay needs around it: a relay, and members who ask it. Afterwards both are closed, and nothing may be
+ * left of them: no socket, no allocation.
+ */
 import { randomBytes } from 'node:crypto';
-import { afterEach } from 'vitest';
+import { afterEach, expect } from 'vitest';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost, type TurnHostHooks } from '../../turn-host/host.ts';
 import {
@@ -15,12 +18,13 @@ import {
   xorAddress,
   xorAddress6,
 } from './client.ts';
+import { descriptors } from './descriptors.ts';
 import { relayConfig } from './relay-config.ts';
 
 export interface RelayStage {
   readonly relay: TurnHost;
   readonly lines: string[];
-  /** Starts the relay of this test. */
+  /** Starts the relay of this test. What the test opens besides, it closes itself. */
   start(env?: Record<string, string>, hooks?: TurnHostHooks): Promise<TurnHost>;
   /** A client with a credential that is good for an hour. `name` is a peer id: `<room>.<who>`. */
   member(name: string, wire?: Wire): Promise<TurnClient>;
@@ -31,14 +35,23 @@ export function useRelay(): RelayStage {
   let relay: TurnHost | null = null;
   let clients: TurnClient[] = [];
   let lines: string[] = [];
+  let descriptorsBefore = 0;
   afterEach(async () => {
+    const ended = relay;
     for (const client of clients) {
       client.close();
     }
     clients = [];
-    await relay?.close();
     relay = null;
     lines = [];
+    if (ended === null) {
+      return;
+    }
+    await ended.close();
+    // Fewer where something of before was still closing.
+    await expect.poll(descriptors).toBeLessThanOrEqual(descriptorsBefore);
+    expect(ended.allocations).toBe(0);
+    expect(ended.counted('allocationsReleased')).toBe(ended.counted('allocationsMade'));
   });
   const running = () => {
     if (relay === null) {
@@ -54,6 +67,7 @@ export function useRelay(): RelayStage {
       return lines;
     },
     async start(env = {}, hooks = {}) {
+      descriptorsBefore = relay === null ? descriptors() : descriptorsBefore;
       relay = await startTurnHost(relayConfig(env), { log: (line) => lines.push(line), ...hooks });
       return relay;
     },
