@@ -191,6 +191,15 @@ const FLOODS: readonly (readonly [
     5_000,
   ],
   [
+    'offers that are taken back at once, fewer than there may be frames',
+    'files',
+    Array.from({ length: 300 }, (_, index) => [
+      offer(index + 1),
+      encodeFile({ kind: 'withdraw', handle: index + 1, reason: 'person' }),
+    ]).flat(),
+    1,
+  ],
+  [
     'questions for files of every id',
     'files',
     Array.from({ length: 2000 }, (_, index) =>

@@ -469,6 +469,102 @@ describe('what peers say', () => {
   });
 });
 
+describe('what somebody offers and takes back', () => {
+  let handles = 0;
+
+  function offerAndWithdraw(on: FakeLink, key: string, times: number, changes: Partial<Offer> = {}): void {
+    for (let time = 0; time < times; time += 1) {
+      handles += 1;
+      const id = new Uint8Array(16);
+      new DataView(id.buffer).setUint32(0, handles);
+      say(on, key, { kind: 'offer', handle: handles, ...offerOf({ id, ...changes }) });
+      say(on, key, { kind: 'withdraw', handle: handles, reason: 'person' });
+    }
+  }
+
+  /** Bob has received all of a file, and not saved it. */
+  async function received(): Promise<{ alice: Person; bob: Person; file: File }> {
+    const [alice, bob] = [person('alice'), person('bob')];
+    link(alice, bob);
+    const file = made('a.bin', 4);
+    await send(alice, file);
+    bob.face.accept((await offered(bob)).id, 'private');
+    await until('done', () => is(alice, 'done')() && is(bob, 'done')());
+    return { alice, bob, file };
+  }
+
+  const of = (one: Person, peerKey: string) => list(one).filter((transfer) => transfer.peerKey === peerKey);
+
+  it('in great number ends with their link, below the pace of frames too', async () => {
+    const { bob } = await received();
+    const on = linkStranger(bob, 'mallory', stranger().feature);
+    offerAndWithdraw(on, 'mallory', 120);
+    await rest();
+    expect(on.refusals('bob')).toBe(0);
+    offerAndWithdraw(on, 'mallory', 180);
+    expect(on.refusals('bob')).toBe(1);
+  });
+
+  it('leaves a few cards, the newest, and nobody else loses any', async () => {
+    const { bob } = await received();
+    const on = linkStranger(bob, 'mallory', stranger().feature);
+    for (let name = 0; name < 100; name += 1) offerAndWithdraw(on, 'mallory', 1, { name: `${name}.bin` });
+    await until('listed', () => of(bob, 'mallory').length > 0);
+    const names = of(bob, 'mallory').map(({ name }) => name);
+    expect(names.length).toBeLessThan(10);
+    expect(names.at(-1)).toBe('99.bin');
+    expect(of(bob, 'alice').length).toBe(1);
+  });
+
+  it('by whatever number of people costs nobody what they received and have not saved', async () => {
+    const { bob, file } = await received();
+    for (let count = 0; count < 60; count += 1) {
+      const key = `mallory ${count}`;
+      offerAndWithdraw(linkStranger(bob, key, stranger().feature), key, 8);
+    }
+    await until('full', () => list(bob).length === 300);
+    await rest();
+    const [kept] = of(bob, 'alice');
+    expect(new Uint8Array((await kept?.file?.arrayBuffer()) ?? [])).toEqual(
+      new Uint8Array(await file.arrayBuffer()),
+    );
+  });
+});
+
+describe('a picture', () => {
+  const picture = (id: number) =>
+    offerOf({ id: new Uint8Array(16).fill(id), type: 'image/png', name: `${id}.png` });
+  const shownAtOnce = (one: Person, peerKey: string) =>
+    list(one).filter((transfer) => transfer.isPicture && transfer.peerKey === peerKey).length;
+
+  it('is shown at once whatever others have sent: each person has an allowance of their own', async () => {
+    const bob = person('bob');
+    for (const key of ['mallory', 'alice']) {
+      const on = linkStranger(bob, key, stranger().feature);
+      for (let handle = 1; handle <= 10; handle += 1)
+        say(on, key, { kind: 'offer', handle, ...picture(handle) });
+    }
+    await until('listed', () => list(bob).length === 20);
+    expect(shownAtOnce(bob, 'mallory')).toBe(6);
+    expect(shownAtOnce(bob, 'alice')).toBe(6);
+  });
+
+  it('that was taken back leaves its place to another', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    onTestFinished(() => void vi.restoreAllMocks());
+    const bob = person('bob');
+    const on = linkStranger(bob, 'mallory', stranger().feature);
+    for (let handle = 1; handle <= 30; handle += 1) {
+      vi.mocked(performance.now).mockReturnValue(handle * 60_000);
+      say(on, 'mallory', { kind: 'offer', handle, ...picture(handle) });
+      if (handle === 1) await until('listed', () => list(bob).length === 1);
+      if (handle <= 20) say(on, 'mallory', { kind: 'withdraw', handle, reason: 'person' });
+    }
+    await until('received', () => list(bob).filter(({ state }) => state === 'going').length === 10);
+    expect(list(bob).every(({ isPicture }) => isPicture)).toBe(true);
+  });
+});
+
 describe('one link', () => {
   function stage() {
     const channel = Object.assign(new EventTarget(), {

@@ -1,6 +1,6 @@
 /**
- * All transfers of a call: who is offered what, and which link carries it. Owns transfers and their store; loaded when the
- * first one begins.
+ * All transfers of a call: who is offered what, and which link carries it. Owns their sources and their store; loaded soon
+ * after joining.
  *
  * People are told apart by their keys, which are new after a reload. So a transfer is known by its id and root: whoever
  * accepted it on an earlier page is found by asking everybody else (`seek`), in a way that tells strangers neither the root
@@ -11,7 +11,6 @@ import { cleanFileName, cleanRelativePath } from '../../wire/file-name.ts';
 import { cleanType, ID_BYTES, MAX_FILE_BYTES, type SenderFrame } from '../../wire/files.ts';
 import type { LinkPort } from '../channels/link-port.ts';
 import type { Scope } from '../scope.ts';
-import { createTokenBucket } from '../token-bucket.ts';
 import { seekProof } from './file-hash.ts';
 import { createFileStore, type Place, type StoredMeta } from './file-store.ts';
 import type { Sendable, TransferSnapshot } from './files-types.ts';
@@ -19,6 +18,7 @@ import { createIncoming, type Incoming, type MemoryInUse } from './incoming.ts';
 import { setLeftBehind } from './left-behind.ts';
 import { createOutgoing, emptySet, type Outgoing, type Source } from './outgoing.ts';
 import { createSession, type Session } from './session.ts';
+import { createTransferList, isOver } from './transfer-list.ts';
 import {
   claimSend,
   forgetUnfinished,
@@ -65,20 +65,11 @@ interface Content {
 
 /** More files than these at once go as one archive: nobody wants to answer so many questions. */
 const MAX_SINGLE_FILES = 10;
-/** Offers and transfers of one peer that are not over. */
-const MAX_OPEN = 32;
-/** Transfers listed, those that are over among them. */
-const MAX_LISTED = 300;
 /** Questions of one link for something accepted earlier: each looks at the disk. */
 const MAX_SEEKS = 64;
 /** Pictures that are taken without a question. */
 const MAX_PICTURE_BYTES = 1024 * 1024;
-const PICTURE_BURST = 6;
-const PICTURE_MS = 10_000;
-const MAX_PICTURES = 24;
 const PICTURE_TYPES = /^image\/(png|jpeg|gif|webp)$/;
-const TELL_MS = 100;
-const METER_MS = 1_000;
 
 export function createFilesEngine({
   scope,
@@ -86,6 +77,8 @@ export function createFilesEngine({
   roomId,
   changed: tellAll,
 }: FilesEngineOptions): FilesEngine {
+  const list = createTransferList(tellAll);
+  const { outgoing, incoming, changed } = list;
   const store = createFileStore();
   const room = roomTag(roomId());
   const sessions = new Set<Session>();
@@ -95,74 +88,24 @@ export function createFilesEngine({
   const sought = new Map<Session, Set<Source>>();
   /** Ids of offers that were taken back out of reach of those they were made to, by their keys. */
   const recalls = new Map<string, Uint8Array<ArrayBuffer>[]>();
-  const outgoing = new Map<string, Outgoing>();
-  const incoming = new Map<string, Incoming>();
   const memory: MemoryInUse = { bytes: 0 };
-  /** In the order of their beginning. */
-  const order: string[] = [];
-  const pictures = createTokenBucket(PICTURE_BURST, PICTURE_MS);
-  let pictureCount = 0;
-  let nextName = 1;
-  let timer: ReturnType<typeof setTimeout> | null = null;
-
-  function changed(): void {
-    timer ??= setTimeout(() => {
-      timer = null;
-      tell();
-    }, TELL_MS);
-  }
-
-  function tell(): void {
-    const list = order.flatMap((name) => (outgoing.get(name) ?? incoming.get(name))?.snapshot() ?? []);
-    tellAll(list);
-    // Speeds fall while nothing happens.
-    if (list.some(({ state }) => state === 'going')) timer ??= setTimeout(retell, METER_MS);
-  }
-  function retell(): void {
-    timer = null;
-    tell();
-  }
-
-  function list(name: string): void {
-    order.push(name);
-    if (order.length <= MAX_LISTED) return;
-    const over = order.find((entry) => {
-      const one = outgoing.get(entry) ?? incoming.get(entry);
-      return !one || isOver(one);
-    });
-    if (over !== undefined) drop(over);
-  }
-
-  function drop(name: string): void {
-    const received = incoming.get(name);
-    if (received) {
-      received.discard();
-      if (received.snapshot().isPicture) pictureCount -= 1;
-    }
-    incoming.delete(name);
-    outgoing.delete(name);
-    order.splice(order.indexOf(name), 1);
-    changed();
-  }
 
   // ---- sending
 
   function addOutgoing(source: Source, peerKey: string, accepted: boolean): Outgoing {
-    const name = `file-${nextName++}`;
-    const added = createOutgoing({
-      name,
-      source,
-      peerKey,
-      accepted,
-      changed,
-      over: () => {
-        if ([...outgoing.values()].every((one) => one.source !== source || isOver(one))) release(source);
-        else remember(source);
-      },
-    });
-    outgoing.set(name, added);
-    list(name);
-    return added;
+    return list.addOutgoing((name) =>
+      createOutgoing({
+        name,
+        source,
+        peerKey,
+        accepted,
+        changed,
+        over: () => {
+          if ([...outgoing.values()].every((one) => one.source !== source || isOver(one))) release(source);
+          else remember(source);
+        },
+      }),
+    );
   }
 
   /** Nobody is to receive it any more: what is known of a file may be megabytes. */
@@ -358,18 +301,10 @@ export function createFilesEngine({
 
   // ---- receiving
 
-  function openOf(peerKey: string): number {
-    let open = 0;
-    for (const one of incoming.values()) if (one.peerKey() === peerKey && !isOver(one)) open += 1;
-    return open;
-  }
-
   function addIncoming(meta: StoredMeta, peerKey: string, isPicture: boolean): Incoming {
-    const name = `file-${nextName++}`;
-    const added = createIncoming({ name, meta, store, memory, peerKey, isPicture, changed });
-    incoming.set(name, added);
-    list(name);
-    return added;
+    return list.addIncoming((name) =>
+      createIncoming({ name, meta, store, memory, peerKey, isPicture, changed }),
+    );
   }
 
   function offered(session: Session, frame: Extract<SenderFrame, { kind: 'offer' }>): void {
@@ -388,10 +323,12 @@ export function createFilesEngine({
       session.blame();
       return;
     }
-    if (openOf(session.key) >= MAX_OPEN) {
-      // No misdeed: somebody may mean to send as many.
+    const admitted = list.admit(session.key);
+    if (admitted !== 'room') {
       session.post({ kind: 'stop', handle: frame.handle, reason: 'too-many' });
       session.forget(frame.handle);
+      // Somebody may mean to send as many as there is no room for.
+      if (admitted === 'too-fast') session.blame();
       return;
     }
     const { name, type, sizeBytes, root } = frame;
@@ -399,9 +336,7 @@ export function createFilesEngine({
       PICTURE_TYPES.test(type) &&
       sizeBytes > 0 &&
       sizeBytes <= MAX_PICTURE_BYTES &&
-      pictureCount < MAX_PICTURES &&
-      pictures.take();
-    if (isPicture) pictureCount += 1;
+      list.admitsPicture(session.key, sizeBytes);
     const added = addIncoming({ id, root, sizeBytes, name, type }, session.key, isPicture);
     added.bind(session, frame.handle, 'offer');
     if (isPicture) added.accept('memory');
@@ -464,7 +399,7 @@ export function createFilesEngine({
     for (const session of sessions) proposeAll(session);
     changed();
     const nothingKept = await store.swept;
-    if (nothingKept && all.length === 0 && order.length === 0) setLeftBehind(false);
+    if (nothingKept && all.length === 0 && list.isEmpty()) setLeftBehind(false);
   }
 
   async function provide(one: Outgoing, given: File | null): Promise<void> {
@@ -502,8 +437,7 @@ export function createFilesEngine({
 
   scope.onClose(() => {
     // What was received in the last moment can still be saved.
-    tell();
-    if (timer !== null) clearTimeout(timer);
+    list.tell();
     for (const one of incoming.values()) one.suspend();
     store.close();
   });
@@ -565,17 +499,13 @@ export function createFilesEngine({
     saved: (id) => incoming.get(id)?.saved(),
     dismiss(id) {
       const one = outgoing.get(id) ?? incoming.get(id);
-      if (one && isOver(one)) drop(id);
+      if (one && isOver(one)) list.drop(id);
     },
     provide(id, file) {
       const one = outgoing.get(id);
       if (one?.state() === 'needs-file') void provide(one, file);
     },
   };
-}
-
-function isOver(one: Outgoing | Incoming): boolean {
-  return one.state() === 'done' || one.state() === 'ended';
 }
 
 function sourceOf({ id, root, name, type, sizeBytes, handle }: UnfinishedSend): Source {

@@ -36,10 +36,15 @@ import { type Session, WINDOW_CHUNKS } from './session.ts';
 
 export interface Incoming {
   readonly meta: StoredMeta;
+  readonly isPicture: boolean;
   peerKey(): string;
   state(): TransferState;
-  /** Whether this person wanted it. */
+  /** Whether it is being received, or was. */
   isAccepted(): boolean;
+  /** Whether this person asked for it, whatever became of it. */
+  isWanted(): boolean;
+  /** Whether it is all there, and would be lost with it. */
+  isUnsaved(): boolean;
   /**
    * The sender names it on this link: answers with what is here, as far as it was answered already. While a link to another
    * person still carries it, only once that link is lost: whoever was offered the same file could name it too.
@@ -108,6 +113,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
   let problem: TransferSnapshot['problem'] = null;
   let file: Blob | null = null;
   let isSaved = false;
+  let isWanted = false;
 
   function state(): TransferState {
     if (outcome) return outcome === 'done' ? 'done' : 'ended';
@@ -280,13 +286,17 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
 
   return {
     meta,
+    isPicture: options.isPicture,
     peerKey: () => peerKey,
     state,
     isAccepted: () => receipt !== null || opening,
+    isWanted: () => isWanted,
+    isUnsaved: () => file !== null && !isSaved,
     bind,
     accept(place) {
       if (outcome || receipt || opening) return;
       opening = true;
+      isWanted = !options.isPicture;
       problem = null;
       changed();
       void openAt(place).then((opened) => {
