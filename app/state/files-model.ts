@@ -5,7 +5,7 @@
 import { type Accessor, createMemo, onCleanup } from 'solid-js';
 import { createStore, reconcile } from 'solid-js/store';
 import type { Call } from '../call/call-types.ts';
-import type { Files, TransferSnapshot } from '../call/files/files-types.ts';
+import type { Files, Sendable, TransferSnapshot } from '../call/files/files-types.ts';
 
 export type { EndReason, Place, Sendable, TransferState } from '../call/files/files-types.ts';
 export { MAX_MEMORY_BYTES } from '../call/files/files-types.ts';
@@ -17,33 +17,39 @@ export interface TransferView extends TransferSnapshot {
   readonly isPeerHere: boolean;
 }
 
-export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe'> {
+/** `not-loaded`: the code for it could not be fetched. */
+export type OfferOutcome = 'offered' | 'nobody' | 'not-loaded';
+
+export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe' | 'send'> {
   /** Oldest first. */
   readonly transfers: readonly TransferView[];
   /** Offers that wait for this person's answer, oldest first. */
   readonly waiting: Accessor<readonly TransferView[]>;
+  /** Offers to the person of the key `to`, or for null to everybody who has a tile, also while their link is mended. */
+  send(items: readonly Sendable[], to: string | null): Promise<OfferOutcome>;
 }
 
 /** Needs a Solid owner; does not own `call`. */
-export function createFilesModel(call: Pick<Call, 'files' | 'snapshot'>): FilesModel {
+export function createFilesModel(call: Pick<Call, 'files' | 'snapshot' | 'subscribe'>): FilesModel {
   const { files } = call;
   const names = new Map<string, string>();
   const [store, setStore] = createStore<{ transfers: readonly TransferView[] }>({ transfers: [] });
-  onCleanup(
-    files.subscribe(() => {
-      const here = new Set<string>();
-      for (const { key, name } of call.snapshot().peers) {
-        names.set(key, name);
-        here.add(key);
-      }
-      const transfers = files.snapshot().map((transfer) => ({
-        ...transfer,
-        peerName: names.get(transfer.peerKey) ?? '',
-        isPeerHere: here.has(transfer.peerKey),
-      }));
-      setStore('transfers', reconcile(transfers, { key: 'id' }));
-    }),
-  );
+  const update = () => {
+    const here = new Set<string>();
+    for (const { key, name } of call.snapshot().peers) {
+      names.set(key, name);
+      here.add(key);
+    }
+    const transfers = files.snapshot().map((transfer) => ({
+      ...transfer,
+      peerName: names.get(transfer.peerKey) ?? '',
+      isPeerHere: here.has(transfer.peerKey),
+    }));
+    setStore('transfers', reconcile(transfers, { key: 'id' }));
+  };
+  onCleanup(files.subscribe(update));
+  // People come and go while their transfers wait.
+  onCleanup(call.subscribe(update));
   return {
     get transfers() {
       return store.transfers;
@@ -51,7 +57,14 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot'>): FilesM
     waiting: createMemo(() =>
       store.transfers.filter(({ direction, state }) => direction === 'in' && state === 'offered'),
     ),
-    send: files.send,
+    async send(items, to) {
+      const keys = call
+        .snapshot()
+        .peers.filter(({ key, confirmed }) => confirmed && (to ?? key) === key)
+        .map(({ key }) => key);
+      if (keys.length === 0) return 'nobody';
+      return (await files.send(items, keys)) ? 'offered' : 'not-loaded';
+    },
     accept: files.accept,
     decline: files.decline,
     setPaused: files.setPaused,

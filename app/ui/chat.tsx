@@ -24,7 +24,7 @@ import { linkify } from './linkify.ts';
 import { offerFiles } from './offer-files.ts';
 import { nameOr } from './words.ts';
 
-type Model = Pick<CallModel, 'chat' | 'files' | 'notices' | 'tiles'>;
+type Model = Pick<CallModel, 'chat' | 'files' | 'notices'>;
 
 export function Chat(props: { model: Model }) {
   let field: HTMLTextAreaElement | undefined;

@@ -4,7 +4,7 @@ import type { Chosen } from './dropped-files.ts';
 
 /** Offers what was chosen to the person of the key `to`, or to everybody for null; says so when that cannot be. */
 export async function offerFiles(
-  model: Pick<CallModel, 'files' | 'notices' | 'tiles'>,
+  model: Pick<CallModel, 'files' | 'notices'>,
   { items, problem }: Chosen,
   to: string | null,
 ): Promise<void> {
@@ -12,8 +12,10 @@ export async function offerFiles(
   if (problem === 'too-many') refuse('These are too many files to send. Pack them into one first.');
   else if (problem === 'unreadable') refuse('A part of it cannot be read, so nothing was offered.');
   else if (problem === 'empty') refuse('There is no file in it to send.');
-  else if (!model.tiles().some(({ key }) => to === null || key === to))
-    refuse('Nobody is here to take the file yet.');
-  else if (!(await model.files.send(items, to)))
-    refuse('The server is away, and what sends files was not fetched yet. Try again in a moment.');
+  else {
+    const outcome = await model.files.send(items, to);
+    if (outcome === 'nobody') refuse('Nobody is here to take the file yet.');
+    if (outcome === 'not-loaded')
+      refuse('The server is away, and what sends files was not fetched yet. Try again in a moment.');
+  }
 }

@@ -6,6 +6,7 @@ import { createPointers } from '../../app/call/channels/pointers.ts';
 import { createRaisedHands } from '../../app/call/channels/raised-hands.ts';
 import { createReactions } from '../../app/call/channels/reactions.ts';
 import { createFiles } from '../../app/call/files/files.ts';
+import type { TransferSnapshot } from '../../app/call/files/files-types.ts';
 import type { LocalMedia, LocalMediaSnapshot, SourceStatus } from '../../app/call/media/media-types.ts';
 import type { OwnScreen } from '../../app/call/media/screen-types.ts';
 import { createSubject } from '../../app/call/observable.ts';
@@ -142,17 +143,20 @@ function fakeCall() {
   const end = (endCode: EndCode) => change({ phase: 'ended', endCode, peers: [] });
   const leave = vi.fn(() => end('left'));
   const screen = createSubject<OwnScreen>({ state: 'off', problem: null });
+  const files = createFiles(
+    new Scope(),
+    () => '',
+    () => '',
+  );
+  const transfers = createSubject<readonly TransferSnapshot[]>([]);
+  const sendFiles = vi.fn<Call['files']['send']>(() => Promise.resolve(true));
   const call: Call = {
     screen: { ...screen, start() {}, stop() {}, setMode() {}, dismiss() {} },
     setShown() {},
     snapshot: subject.snapshot,
     subscribe: subject.subscribe,
     hands: createRaisedHands(() => '').face,
-    files: createFiles(
-      new Scope(),
-      () => '',
-      () => '',
-    ).face,
+    files: { ...files.face, snapshot: transfers.snapshot, subscribe: transfers.subscribe, send: sendFiles },
     reactions: createReactions().face,
     chat: createChat({ scope: new Scope(), nameOf: (key) => key }),
     pointers: createPointers(() => '').face,
@@ -161,7 +165,7 @@ function fakeCall() {
     retry() {},
     leave,
   };
-  return { call, change, end, leave };
+  return { call, change, end, leave, transfers, sendFiles };
 }
 
 function peer(key: string, changes: Partial<PeerSnapshot> = {}): PeerSnapshot {
@@ -175,6 +179,29 @@ function peer(key: string, changes: Partial<PeerSnapshot> = {}): PeerSnapshot {
     route: 'direct',
     screen: null,
     streams: null,
+    ...changes,
+  };
+}
+
+function transfer(changes: Partial<TransferSnapshot> = {}): TransferSnapshot {
+  return {
+    id: 'file-1',
+    direction: 'out',
+    peerKey: '',
+    name: 'a.bin',
+    type: '',
+    sizeBytes: 1,
+    state: 'offered',
+    pausedHere: false,
+    pausedThere: false,
+    reason: null,
+    problem: null,
+    canReopen: false,
+    doneBytes: 0,
+    bytesPerSecond: null,
+    secondsLeft: null,
+    file: null,
+    isPicture: false,
     ...changes,
   };
 }
@@ -603,6 +630,37 @@ describe('the call', () => {
     expect(chat.recipient()).toEqual(noor);
     // Who is not here is sent nothing, and neither is anybody else.
     expect(chat.send()).toBe('nobody');
+  });
+
+  it('offers files to everybody with a tile, also while their link is mended, and says when there is nobody', async () => {
+    const { call, screen } = joined();
+    const { change, sendFiles } = call;
+    change({ peers: [peer('anna', { confirmed: false, state: 'connecting' })] });
+    expect(await screen('call').files.send([], null)).toBe('nobody');
+    change({
+      peers: [peer('anna', { confirmed: false }), peer('ben', { state: 'reconnecting' }), peer('cleo')],
+    });
+    expect(await screen('call').files.send([], 'anna')).toBe('nobody');
+    expect(sendFiles).not.toHaveBeenCalled();
+    expect(await screen('call').files.send([], null)).toBe('offered');
+    expect(await screen('call').files.send([], 'ben')).toBe('offered');
+    expect(sendFiles.mock.calls.map(([, keys]) => keys)).toEqual([['ben', 'cleo'], ['ben']]);
+    sendFiles.mockResolvedValue(false);
+    expect(await screen('call').files.send([], null)).toBe('not-loaded');
+  });
+
+  it('knows of a transfer whether its person is here as they come and go, though nothing happens to it', () => {
+    const { call, screen } = joined();
+    const { change, transfers } = call;
+    change({ peers: [peer('ben')] });
+    transfers.set([transfer({ peerKey: 'ben', state: 'waiting' })]);
+    const ben = () =>
+      screen('call').files.transfers.map(({ peerName, isPeerHere }) => [peerName, isPeerHere]);
+    expect(ben()).toEqual([['ben', true]]);
+    change({ peers: [] });
+    expect(ben()).toEqual([['ben', false]]);
+    change({ peers: [peer('ben')] });
+    expect(ben()).toEqual([['ben', true]]);
   });
 
   it('turns camera and microphone off when it ends, whoever ended it', () => {

@@ -122,8 +122,8 @@ const all =
   () =>
     list(of).length === count && is(of, state)();
 
-const send = (from: Person, file: File, to: string | null = null) =>
-  from.face.send([{ file, path: file.name }], to);
+const send = (from: Person, file: File, ...to: string[]) =>
+  from.face.send([{ file, path: file.name }], to.length > 0 ? to : ['bob']);
 
 async function offered(to: Person): Promise<TransferSnapshot> {
   await until(`${to.key} is offered it`, all(to, 'offered'));
@@ -198,13 +198,13 @@ describe('a file', () => {
       path: `Photos/${index}.bin`,
     }));
     workers.hold(({ op }) => op === 'archive');
-    await alice.face.send(files, null);
+    await alice.face.send(files, ['bob']);
     await until('preparing', all(alice, 'preparing'));
     expect(only(alice)).toMatchObject({ name: 'Photos.zip', sizeBytes: 3 * CHUNK_BYTES, doneBytes: 0 });
     alice.face.cancel(only(alice).id);
     await until('ended', all(alice, 'ended'));
     workers.release();
-    await alice.face.send(files, null);
+    await alice.face.send(files, ['bob']);
     expect((await offered(bob)).sizeBytes).toBeGreaterThan(3 * CHUNK_BYTES);
   });
 
@@ -257,6 +257,20 @@ describe('a file', () => {
 });
 
 describe('a link that is lost', () => {
+  it('and not made again yet keeps nobody from being offered what is sent meanwhile', async () => {
+    const [alice, bob, carol] = [person('alice'), person('bob'), person('carol')];
+    const first = link(alice, bob);
+    link(alice, carol);
+    first.cut();
+    alice.feature.present?.(new Set(['bob', 'carol']));
+    await send(alice, made('a.bin', 1), 'bob', 'carol');
+    await offered(carol);
+    await until('both listed', all(alice, 'offered', 2));
+    link(alice, bob);
+    bob.face.accept((await offered(bob)).id, 'private');
+    await until('received', all(bob, 'done'));
+  });
+
   it('in mid-transfer costs a window: the next one goes on from what was stored', async () => {
     const [alice, bob] = [person('alice'), person('bob')];
     const first = link(alice, bob);
@@ -333,6 +347,14 @@ describe('people who leave', () => {
       ]);
   });
 
+  it('while what sends files is fetched are offered nothing', async () => {
+    const alice = person('alice');
+    alice.feature.present?.(new Set());
+    await send(alice, made('a.bin', 1));
+    await until('ended', all(alice, 'ended'));
+    expect(only(alice).reason).toBe('left');
+  });
+
   it('and had not, as the other side saw it, are offered it again', async () => {
     const [alice, bob] = [person('alice'), person('bob')];
     const first = link(alice, bob);
@@ -393,7 +415,7 @@ describe('strangers to a file', () => {
     const first = link(alice, bob);
     const mallory = stranger();
     linkStranger(alice, 'mallory', mallory.feature);
-    await send(alice, made('a.bin', CHUNKS));
+    await send(alice, made('a.bin', CHUNKS), 'bob', 'mallory');
     bob.face.accept((await offered(bob)).id, 'private');
     await halfway(first, alice, bob);
     const [offer] = mallory.heard;
@@ -461,7 +483,7 @@ describe('what peers say', () => {
       file: new File(['x'], `${index}`),
       path: `${index}`,
     }));
-    for (let at = 0; at < 60; at += 10) await alice.face.send(files.slice(at, at + 10), null);
+    for (let at = 0; at < 60; at += 10) await alice.face.send(files.slice(at, at + 10), ['bob']);
     await until('answered', () => list(alice).filter(({ state }) => state === 'ended').length === 28);
     expect(on.refusals('bob')).toBe(0);
     expect(new Set(list(alice).map(({ reason }) => reason))).toEqual(new Set([null, 'too-many']));

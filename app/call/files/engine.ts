@@ -35,7 +35,7 @@ export interface FilesEngine {
   linkUp(port: LinkPort): (frame: ArrayBuffer) => void;
   /** Who is in the call now, linked or not. */
   present(keys: ReadonlySet<string>): void;
-  send(items: readonly Sendable[], to: string | null): void;
+  send(items: readonly Sendable[], to: readonly string[]): void;
   accept(id: string, place: Place): void;
   setPaused(id: string, paused: boolean): void;
   cancel(id: string): void;
@@ -258,9 +258,8 @@ export function createFilesEngine({
     changed();
   }
 
-  function send(items: readonly Sendable[], to: string | null): void {
-    const keys = to === null ? [...new Set([...sessions].map(({ key }) => key))] : [to];
-    if (items.length === 0 || keys.length === 0) return;
+  function send(items: readonly Sendable[], keys: readonly string[]): void {
+    if (items.length === 0) return;
     const isFolder = items.some(({ path }) => path.includes('/'));
     if (isFolder || items.length > MAX_SINGLE_FILES) {
       void sendOne(archiveOf(items, isFolder), keys);

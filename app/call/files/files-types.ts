@@ -73,10 +73,10 @@ export interface Sendable {
 /** Commands for transfers that are over, or unknown, have no effect. */
 export interface Files extends Observable<readonly TransferSnapshot[]> {
   /**
-   * Offers to one person, or to everybody linked now. Many files, and folders, go as one archive. False when the code for it
-   * could not be fetched, and nothing is offered.
+   * Offers to the people of these keys; whoever has no link just now is offered it over the next one. Many files, and
+   * folders, go as one archive. False when the code for it could not be fetched, and nothing is offered.
    */
-  send(items: readonly Sendable[], to: string | null): Promise<boolean>;
+  send(items: readonly Sendable[], to: readonly string[]): Promise<boolean>;
   accept(id: string, place: Place): void;
   decline(id: string): void;
   setPaused(id: string, paused: boolean): void;

@@ -29,6 +29,7 @@ export function createFiles(
 ): { readonly feature: CallFeature; readonly face: Files } {
   const subject = createSubject<readonly TransferSnapshot[]>([]);
   const links = new Set<Link>();
+  let here: ReadonlySet<string> | null = null;
   let engine: FilesEngine | null = null;
   let loading: Promise<FilesEngine> | null = null;
   let timer: ReturnType<typeof setTimeout> | null = null;
@@ -82,7 +83,10 @@ export function createFiles(
         if (isLeftBehind()) preload();
         timer ??= setTimeout(preload, PRELOAD_MS);
       },
-      present: (keys) => engine?.present(keys),
+      present(keys) {
+        here = keys;
+        engine?.present(keys);
+      },
     },
     face: {
       snapshot: subject.snapshot,
@@ -90,6 +94,8 @@ export function createFiles(
       async send(items, to) {
         const loaded = await load().catch(() => null);
         loaded?.send(items, to);
+        // Whoever it is for may have left while the engine was fetched.
+        if (here) loaded?.present(here);
         return loaded !== null;
       },
       accept: (id, place) => engine?.accept(id, place),
