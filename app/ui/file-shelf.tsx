@@ -35,7 +35,7 @@ export function createFileNotices(model: CallModel): void {
           if (known.get(id) === state) continue;
           known.set(id, state);
           const transfer = model.files.transfers.find((one) => one.id === id);
-          const notice = transfer && !transfer.isPicture && noticeOf(transfer);
+          const notice = transfer && noticeOf(transfer);
           if (notice) model.notices.post(notice);
         }
       },
@@ -44,11 +44,13 @@ export function createFileNotices(model: CallModel): void {
 }
 
 function noticeOf(transfer: TransferView): Notice | null {
-  const { id, direction, state, name, peerName, sizeBytes, reason } = transfer;
+  const { id, direction, state, name, peerName, sizeBytes, reason, isPicture } = transfer;
   const isIn = direction === 'in';
   const said = (says: string) => ({ name: peerName, says, about: `file ${id}` });
   // The card shows it, and for many receivers it is said once.
   const quiet = (says: string) => ({ says, about: `sending ${name}`, quiet: true });
+  // Nobody was asked, and it is there in a moment.
+  if (isPicture) return state === 'done' ? said(`sent a picture, ${name}`) : null;
   switch (state) {
     case 'preparing':
       return quiet(`Preparing ${name}`);

@@ -76,7 +76,8 @@ it('several files are several questions, many are one archive, and small picture
     `${many.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} 12`,
   );
 
-  await dropContents(alice, [
+  const told = bob.page.getByRole('status', { name: 'Notices' });
+  const sent = dropContents(alice, [
     { name: 'grey.png', type: 'image/png', content: png(300, 200) },
     // A few kilobytes that claim to be 2.5 thousand million pixels.
     { name: 'bomb.png', type: 'image/png', content: png(50_000, 50_000) },
@@ -86,6 +87,7 @@ it('several files are several questions, many are one archive, and small picture
       content: Buffer.from('<html><script>parleyHacked = true</script></html>'),
     },
   ]);
+  await Promise.all([told.getByText('Alice sent a picture, grey.png').waitFor(), sent]);
   await says(bob, 'grey.png', /complete and verified/);
   const drawn = card(bob, 'grey.png').getByRole('img', { name: 'grey.png' });
   await expect.poll(() => drawn.evaluate((canvas) => (canvas as HTMLCanvasElement).width)).toBe(300);
