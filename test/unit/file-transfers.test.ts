@@ -308,6 +308,34 @@ describe('a link that is lost', () => {
     expect(only(bob).reason).toBe('person');
   });
 
+  it.each(['done', 'going'] as const)(
+    'is never made up for by another receiver of the same file, whose own is %s',
+    async (how) => {
+      const [alice, bob, carol] = [person('alice'), person('bob'), person('carol')];
+      const first = link(alice, bob);
+      const other = link(alice, carol);
+      await send(alice, made('a.bin', CHUNKS), 'bob', 'carol');
+      const bobs = await offered(bob);
+      carol.face.accept((await offered(carol)).id, 'private');
+      if (how === 'going') await halfway(other, alice, carol);
+      else await until('received', all(carol, 'done'));
+      bob.face.accept(bobs.id, 'private');
+      await halfway(first, alice, bob);
+      first.cut();
+      await until('lost', all(bob, 'waiting'));
+      await rest();
+      if (how === 'going') other.flush();
+      const states = () => Object.fromEntries(list(alice).map(({ peerKey, state }) => [peerKey, state]));
+      await until('told', () => states().bob === 'waiting');
+      links.push(other);
+      await until('received', all(carol, 'done'));
+      await rest();
+      expect(states()).toEqual({ bob: 'waiting', carol: 'done' });
+      link(alice, bob);
+      await until('received', () => is(alice, 'done')() && is(bob, 'done')());
+    },
+  );
+
   it('gives way to that of a page that was reloaded before the loss was noticed', async () => {
     const [alice, bob] = [person('alice'), person('bob')];
     const first = link(alice, bob);

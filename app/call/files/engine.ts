@@ -157,6 +157,11 @@ export function createFilesEngine({
     return [...outgoing.values()].find((one) => one.source === source && isWaiting(one)) ?? null;
   }
 
+  /** Whoever has a transfer of it under this key is nobody else. */
+  function isReceiver(source: Source, key: string): boolean {
+    return [...outgoing.values()].some((one) => one.source === source && one.peerKey() === key);
+  }
+
   /** Ends it, and tells its receiver later when that cannot be told now. */
   function takeBack(one: Outgoing, reason: 'here' | 'left'): void {
     const key = one.peerKey();
@@ -224,6 +229,7 @@ export function createFilesEngine({
       if (one.peerKey() === session.key) {
         if (!one.isOfferedOn(session)) void propose(session, one, 'offer');
       } else if (state === 'waiting' && !sessionOf(one.peerKey()) && asked && !asked.has(one.source)) {
+        if (isReceiver(one.source, session.key)) continue;
         asked.add(one.source);
         void propose(session, one, 'seek');
       }
