@@ -2,6 +2,7 @@
  * The composition root: gives the state the engine, the link functions and the page, and draws the screens.
  */
 import { render } from 'solid-js/web';
+import { clearLeftFiles } from './call/files/files.ts';
 import { createLocalMedia } from './call/media/local-media.ts';
 import { prepareCall } from './call/prepare.ts';
 import { createInvitation, formatInvitation, parseInvitation } from './crypto/link.ts';
@@ -27,6 +28,7 @@ render(() => {
   window.addEventListener('pagehide', () => model.leave());
   return <App model={model} />;
 }, root);
+clearLeftFiles();
 
 function openStorage(): Storage | null {
   try {

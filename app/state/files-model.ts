@@ -20,7 +20,7 @@ export interface TransferView extends TransferSnapshot {
 /** `not-loaded`: the code for it could not be fetched. */
 export type OfferOutcome = 'offered' | 'nobody' | 'not-loaded';
 
-export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe' | 'send'> {
+export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe' | 'send' | 'release'> {
   /** Oldest first. */
   readonly transfers: readonly TransferView[];
   /** Offers that wait for this person's answer, oldest first. */
@@ -29,7 +29,7 @@ export interface FilesModel extends Omit<Files, 'snapshot' | 'subscribe' | 'send
   send(items: readonly Sendable[], to: string | null): Promise<OfferOutcome>;
 }
 
-/** Needs a Solid owner; does not own `call`. */
+/** Needs a Solid owner, with whose end goes what was received and not saved; does not own `call`, which is over by then. */
 export function createFilesModel(call: Pick<Call, 'files' | 'snapshot' | 'subscribe'>): FilesModel {
   const { files } = call;
   const names = new Map<string, string>();
@@ -50,6 +50,7 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot' | 'subscr
   onCleanup(files.subscribe(update));
   // People come and go while their transfers wait.
   onCleanup(call.subscribe(update));
+  onCleanup(() => files.release());
   return {
     get transfers() {
       return store.transfers;

@@ -88,6 +88,18 @@ export const TRAVELS: TableContent = {
       head: 'Your name for next time, chosen devices, shortcuts on or off',
       cells: [say('Nowhere. They are kept by this browser.'), say('You')],
     },
+    {
+      head: 'Files you received, parts of files, the list of what you are sending',
+      cells: [
+        say(
+          'Nowhere else. This browser keeps a file you received until you take it off the list or leave the screen after ' +
+            'the call, one you saved for a quarter of an hour more. Parts of files, and names and sizes of those you were ' +
+            'sending, it keeps for a day, so that they can go on. If the page was closed before, that is cleared away when ' +
+            'Parley is next opened: a whole file once it is an hour old.',
+        ),
+        say('You'),
+      ],
+    },
   ],
 };
 

@@ -347,6 +347,54 @@ it('a call clears away what nobody will ask for again: what is whole after hours
   }
 });
 
+it('a page clears away what is old when it is opened, before anybody joins', async () => {
+  const bob = await stage.open(stage.invitation(), 'Bob');
+  await prefixWorker(bob, `const now = Date.now; Date.now = () => now() + 2 * 3600 * 1000;`);
+  await bob.page.evaluate(leaveFiles);
+  await bob.page.reload();
+  await expect.poll(() => bob.page.evaluate(leftFiles)).toEqual(['unfinished.0', 'unfinished.0.meta']);
+  expect(await bob.page.evaluate(() => localStorage.getItem('parley.files'))).toBe('1');
+  expect(bob.problems).toEqual([]);
+});
+
+it('what was received and not saved goes with its card after the call, and stays with that screen whatever other pages clear away', async () => {
+  const [alice, bob] = await two();
+  for (const [seed, name] of ['one.bin', 'two.bin'].entries()) {
+    await dropFiles(alice, { name, sizeBytes: 1 * MB, seed });
+    await press(bob, name, 'Accept');
+    await says(bob, name, /complete and verified/);
+  }
+  expect(await bob.page.evaluate(leftFiles)).toHaveLength(4);
+  await bob.page.getByRole('button', { name: 'Leave', exact: true }).click();
+  await press(bob, 'one.bin', 'Remove from the list');
+  await card(bob, 'one.bin').waitFor({ state: 'detached' });
+  await expect.poll(() => bob.page.evaluate(leftFiles)).toHaveLength(2);
+
+  // Nor does another page of this browser take it away from this screen, however old it is.
+  await prefixWorker(bob, `const now = Date.now; Date.now = () => now() + 25 * 3600 * 1000;`);
+  const other = await bob.context.newPage();
+  await other.goto(stage.system.url);
+  await other.evaluate(leaveFiles);
+  await other.reload();
+  await expect.poll(() => other.evaluate(leftFiles)).toHaveLength(2);
+  expect(await save(bob, 'two.bin')).toMatchObject({ hash: hashOfMade({ sizeBytes: 1 * MB }) });
+  await other.close();
+  expect([...alice.problems, ...bob.problems]).toEqual([]);
+});
+
+it('what was received and not saved goes with the screen after the call', async () => {
+  const [alice, bob] = await two();
+  await dropFiles(alice, { name: 'one.bin', sizeBytes: 1 * MB });
+  await press(bob, 'one.bin', 'Accept');
+  await says(bob, 'one.bin', /complete and verified/);
+  await bob.page.getByRole('button', { name: 'Leave', exact: true }).click();
+  await card(bob, 'one.bin').waitFor();
+  expect(await bob.page.evaluate(leftFiles)).toHaveLength(2);
+  await bob.page.getByRole('button', { name: 'Home', exact: true }).click();
+  await expect.poll(() => bob.page.evaluate(leftFiles)).toEqual([]);
+  expect([...alice.problems, ...bob.problems]).toEqual([]);
+});
+
 /** Hashing waits until the page says that it may go on. */
 const HASHES_LATER = `const digest = crypto.subtle.digest.bind(crypto.subtle);
 const mayHash = new Promise((resolve) => {

@@ -41,6 +41,8 @@ export interface FilesEngine {
   cancel(id: string): void;
   saved(id: string): void;
   dismiss(id: string): void;
+  /** Once the call is over: nobody can save any more what was received. */
+  release(): void;
   provide(id: string, file: File | null): void;
 }
 
@@ -506,11 +508,22 @@ export function createFilesEngine({
       const one = outgoing.get(id) ?? incoming.get(id);
       if (one && isOver(one)) list.drop(id);
     },
+    release() {
+      for (const one of incoming.values()) one.discard();
+    },
     provide(id, file) {
       const one = outgoing.get(id);
       if (one?.state() === 'needs-file') void provide(one, file);
     },
   };
+}
+
+/** Clears away, without a call, what is old of what earlier pages left behind. */
+export async function clearLeftBehind(): Promise<void> {
+  const store = createFileStore();
+  const [nothingKept, sends] = await Promise.all([store.swept, listUnfinished()]);
+  store.close();
+  if (nothingKept && sends.length === 0) setLeftBehind(false);
 }
 
 function sourceOf({ id, root, name, type, sizeBytes, handle }: UnfinishedSend): Source {

@@ -76,6 +76,7 @@ export interface FileStore {
   find(sought: Sought): Promise<StoredMeta | null>;
   /** Resolves when what is old was cleared away: whether nothing is left. */
   readonly swept: Promise<boolean>;
+  /** Ends the worker, once no receipt is open any more: the last word on a file is often said later. */
   close(): void;
 }
 
@@ -120,6 +121,9 @@ const CLOSING_MS = 1_000;
 
 export function createFileStore(): FileStore {
   const jobs = new Map<number, (message: FromWorker) => void>();
+  /** Jobs of open receipts. */
+  const receipts = new Set<number>();
+  let isClosing = false;
   let nextJob = 1;
   let worker: Worker | null = null;
   const post = (message: ToWorker, transfer: Transferable[] = []) => {
@@ -136,9 +140,14 @@ export function createFileStore(): FileStore {
       worker = null;
       const failed = [...jobs];
       jobs.clear();
+      receipts.clear();
       for (const [job, hear] of failed) hear({ job, kind: 'failed', problem: 'storage' });
     });
     return started;
+  }
+
+  function endIfUnused(): void {
+    if (isClosing && receipts.size === 0) setTimeout(() => worker?.terminate(), CLOSING_MS);
   }
 
   const swept = new Promise<boolean>((resolve) => {
@@ -201,11 +210,14 @@ export function createFileStore(): FileStore {
           close(keep) {
             jobs.delete(job);
             post({ op: 'close', job, keep });
+            receipts.delete(job);
+            endIfUnused();
           },
         });
         jobs.set(job, (message) => {
           switch (message.kind) {
             case 'opened':
+              receipts.add(job);
               resolve(receipt(message.have));
               return;
             case 'stored':
@@ -216,6 +228,7 @@ export function createFileStore(): FileStore {
               return;
             case 'failed':
               jobs.delete(job);
+              receipts.delete(job);
               // Of the two only the one that applies has an effect.
               resolve(message.problem);
               events.failed(message.problem);
@@ -229,6 +242,9 @@ export function createFileStore(): FileStore {
         (job) => ({ op: 'find', job, sought }),
         (heard) => (heard.kind === 'found' ? heard.meta : null),
       ),
-    close: () => setTimeout(() => worker?.terminate(), CLOSING_MS),
+    close() {
+      isClosing = true;
+      endIfUnused();
+    },
   };
 }

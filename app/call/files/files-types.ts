@@ -85,6 +85,8 @@ export interface Files extends Observable<readonly TransferSnapshot[]> {
   saved(id: string): void;
   /** Forgets a transfer that is over, and what was received with it. */
   dismiss(id: string): void;
+  /** Forgets what was received and not saved. For the end of the screen after the call. */
+  release(): void;
   /** Gives the file of a `needs-file` again; without one the browser is asked for it, which needs a person's gesture. */
   provide(id: string, file: File | null): void;
 }

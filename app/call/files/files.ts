@@ -12,6 +12,9 @@ import { isLeftBehind } from './left-behind.ts';
 /** A running call needs no server, but code that is not here yet does: it is had soon after joining, when all is calm. */
 const PRELOAD_MS = 6_000;
 
+/** When the page has come to rest. */
+const CLEAR_MS = 5_000;
+
 /** What may come of one link while the engine loads: offers are a few hundred bytes. */
 const MAX_HELD_FRAMES = 64;
 
@@ -19,6 +22,14 @@ interface Link {
   readonly port: LinkPort;
   held: ArrayBuffer[];
   take: ((frame: ArrayBuffer) => void) | null;
+}
+
+/** For the beginning of a page: clears away what earlier ones left behind and nobody will ask for again. */
+export function clearLeftFiles(): void {
+  if (isLeftBehind())
+    setTimeout(() => {
+      import('./engine.ts').then((engine) => engine.clearLeftBehind()).catch(() => undefined);
+    }, CLEAR_MS);
 }
 
 /** `ownKey` is the member key the others know this person by. Both are asked for once there is a link, not before. */
@@ -104,6 +115,7 @@ export function createFiles(
       cancel: (id) => engine?.cancel(id),
       saved: (id) => engine?.saved(id),
       dismiss: (id) => engine?.dismiss(id),
+      release: () => engine?.release(),
       provide: (id, file) => engine?.provide(id, file),
     },
   };

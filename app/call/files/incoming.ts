@@ -58,9 +58,9 @@ export interface Incoming {
   end(reason: EndReason): void;
   /** The browser reads what was received, and may do so for a while. */
   saved(): void;
-  /** The call ends: what can be had again is kept, and what was received until somebody saved it. */
+  /** The call ends: what is not whole is kept for a later one. What is stays open, for the screen after the call. */
   suspend(): void;
-  /** Removes what was received. */
+  /** Removes what was received; what is being saved a while later. */
   discard(): void;
   snapshot(): TransferSnapshot;
 }
@@ -114,6 +114,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
   let file: Blob | null = null;
   let isSaved = false;
   let isWanted = false;
+  let isSuspended = false;
 
   function state(): TransferState {
     if (outcome) return outcome === 'done' ? 'done' : 'ended';
@@ -139,7 +140,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
 
   function discard(): void {
     const closing = receipt;
-    // Where a call ends earlier, it is cleared away with what other calls left behind.
+    // Where the page ends earlier, it is cleared away with what other calls left behind.
     if (isSaved) setTimeout(() => closing?.close(false), SAVING_MS);
     else closing?.close(false);
     receipt = null;
@@ -304,6 +305,8 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
         if (outcome) {
           if (typeof opened !== 'string') opened.close(false);
           discard();
+        } else if (isSuspended && typeof opened !== 'string') {
+          opened.close(true);
         } else if (typeof opened === 'string') {
           discard();
           problem = opened === 'mismatch' ? 'storage' : opened;
@@ -340,7 +343,10 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
     saved() {
       isSaved = true;
     },
-    suspend: () => receipt?.close(true),
+    suspend() {
+      isSuspended = true;
+      if (file === null) receipt?.close(true);
+    },
     discard,
     snapshot() {
       const current = state();

@@ -435,9 +435,18 @@ function unlock({ data, meta }: PrivateFiles): void {
   meta.close();
 }
 
-async function remove(dir: FileSystemDirectoryHandle, name: string): Promise<void> {
+/**
+ * False when a page still has it. The bits go first, which are locked for as long as a page shows what it received; the bytes
+ * of a file that is whole are not.
+ */
+async function remove(dir: FileSystemDirectoryHandle, name: string): Promise<boolean> {
+  try {
+    await dir.removeEntry(`${name}.meta`);
+  } catch (error) {
+    if (!(error instanceof DOMException && error.name === 'NotFoundError')) return false;
+  }
   await dir.removeEntry(name).catch(() => undefined);
-  await dir.removeEntry(`${name}.meta`).catch(() => undefined);
+  return true;
 }
 
 async function find({ id, proof, from, to }: Sought): Promise<StoredMeta | null> {
@@ -493,8 +502,8 @@ async function sweep(): Promise<boolean> {
     // Another page was done with it meanwhile.
     if (!file) continue;
     const age = Date.now() - file.lastModified;
-    if (age <= ((await isUnfinished(dir, name)) ? DAY_MS : FINISHED_MS)) left += 1;
-    else await remove(dir, name);
+    const isYoung = age <= ((await isUnfinished(dir, name)) ? DAY_MS : FINISHED_MS);
+    if (isYoung || !(await remove(dir, name))) left += 1;
   }
   return left === 0;
 }
