@@ -213,13 +213,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       once: true,
     });
     const [microphone, camera, screenVideo, screenAudio] = list.map(({ sender }) => sender);
-    if (microphone) {
-      sendMicrophone = createOutgoingTrack(microphone);
-      // Where the path does not carry all, voices come first (webrtc-priority s4).
-      createTuner(microphone)(({ encodings }) => {
-        for (const encoding of encodings) encoding.priority = 'high';
-      });
-    }
+    if (microphone) sendMicrophone = createOutgoingTrack(microphone);
     if (camera) cameraSender = createCameraSender(camera, signal);
     if (screenVideo && screenAudio) screenSender = createScreenSender(screenVideo, screenAudio, signal);
     applyTracks();
@@ -238,6 +232,17 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       kind: 'media-state',
       microphone: tracks.microphone !== null,
       camera: tracks.camera !== null,
+    });
+  }
+
+  /** The first frames are there. From now on pictures are as large as is due, and where the path does not carry all, voices come first. */
+  function calm(): void {
+    cameraSender?.calm();
+    const sender = transceivers[MICROPHONE]?.sender;
+    if (!sender || ended) return;
+    // webrtc-priority s4.
+    createTuner(sender)(({ encodings }) => {
+      for (const encoding of encodings) encoding.priority = 'high';
     });
   }
 
@@ -331,7 +336,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       announceMedia();
       announceShown();
       calmAtMs = performance.now() + CALM_MS;
-      calmTimer = setTimeout(() => cameraSender?.calm(), CALM_MS);
+      calmTimer = setTimeout(calm, CALM_MS);
       events.confirmed();
       reportRouteSoon();
       return;

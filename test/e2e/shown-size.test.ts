@@ -22,6 +22,14 @@ const isSending = ({ page }: Person) =>
     return pc?.getSenders()[1]?.getParameters().encodings[0]?.active;
   });
 
+/** What each audio sender of this person was given precedence by. */
+const voicePriorities = ({ page }: Person) =>
+  page.evaluate(() =>
+    (window.parleyTestLinks ?? [])
+      .filter(({ pc }) => pc.connectionState === 'connected')
+      .map(({ pc }) => pc.getSenders()[0]?.getParameters().encodings[0]?.priority),
+  );
+
 /** The page is told what a browser tells one whose tab is put behind another; a browser that is driven has none behind. */
 const setHidden = ({ page }: Person, isHidden: boolean) =>
   page.evaluate((hidden) => {
@@ -43,6 +51,7 @@ it('a picture is sent in the size it is shown, not at all while its page is hidd
   // Of a phone, where small tiles are small.
   await bob.page.setViewportSize({ width: 390, height: 844 });
   await expect.poll(() => sentWidth(bob, 'Alice')).toBe(320);
+  for (const person of [alice, bob]) await expect.poll(() => voicePriorities(person)).toEqual(['high']);
   const descriptions = async () => (await alice.links()).map((link) => link.descriptions);
   const before = await descriptions();
 
