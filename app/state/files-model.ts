@@ -10,11 +10,13 @@ import type { Files, Sendable, TransferSnapshot } from '../call/files/files-type
 export type { EndReason, Place, Sendable, TransferState } from '../call/files/files-types.ts';
 export { MAX_MEMORY_BYTES } from '../call/files/files-types.ts';
 
-export interface TransferView extends TransferSnapshot {
+export interface TransferView extends Omit<TransferSnapshot, 'newcomers'> {
   /** The other person's. Hostile text; may be empty. */
   readonly peerName: string;
   /** Whether they are in the call, linked or not. */
   readonly isPeerHere: boolean;
+  /** To whom it can be offered instead: they came after the one who accepted it left. */
+  readonly newcomers: readonly { readonly key: string; readonly name: string }[];
 }
 
 /** `not-loaded`: the code for it could not be fetched. */
@@ -44,6 +46,9 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot' | 'subscr
       ...transfer,
       peerName: names.get(transfer.peerKey) ?? '',
       isPeerHere: here.has(transfer.peerKey),
+      newcomers: transfer.newcomers
+        .filter((key) => here.has(key) && !here.has(transfer.peerKey))
+        .map((key) => ({ key, name: names.get(key) ?? '' })),
     }));
     setStore('transfers', reconcile(transfers, { key: 'id' }));
   };
@@ -66,6 +71,7 @@ export function createFilesModel(call: Pick<Call, 'files' | 'snapshot' | 'subscr
       if (keys.length === 0) return 'nobody';
       return (await files.send(items, keys)) ? 'offered' : 'not-loaded';
     },
+    offerInstead: files.offerInstead,
     accept: files.accept,
     decline: files.decline,
     setPaused: files.setPaused,

@@ -27,8 +27,9 @@ export function transferWords(transfer: TransferView): string {
         : 'This page was reloaded. Choose the same file again, and it goes on.';
     case 'waiting':
       if (transfer.peerKey === '') return 'Goes on when whoever accepted it is back';
-      return transfer.isPeerHere
-        ? `Waiting for ${who}; goes on by itself`
+      if (transfer.isPeerHere) return `Waiting for ${who}; goes on by itself`;
+      return transfer.newcomers.length > 0
+        ? `${who} has left, and nobody who came since has a part of it`
         : `${who} has left. It goes on if they come back${isIn ? ' with it' : ''}.`;
     case 'done':
       return isIn ? `${sizeWords(sizeBytes)} from ${who}, complete and verified` : `${who} has all of it`;

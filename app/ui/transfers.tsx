@@ -5,6 +5,7 @@ import type { FilesModel, TransferView } from '../state/files-model.ts';
 import { problemWords, transferWords } from './file-words.ts';
 import { Icon } from './icon.tsx';
 import { drawPicture } from './picture.ts';
+import { nameOr } from './words.ts';
 
 /** Chromium alone has it. */
 declare global {
@@ -102,6 +103,17 @@ function Card(props: { model: FilesModel; transfer: TransferView }) {
               {transfer().pausedHere ? 'Resume' : 'Pause'}
             </button>
           </Show>
+          <For each={transfer().newcomers}>
+            {({ key, name }) => (
+              <button
+                type="button"
+                class="quiet"
+                onClick={() => props.model.offerInstead(transfer().id, key)}
+              >
+                Offer to <bdi>{nameOr(name)}</bdi>
+              </button>
+            )}
+          </For>
           <Show when={!isOver() && !isOffer()}>
             <button type="button" class="quiet" onClick={() => props.model.cancel(transfer().id)}>
               Cancel

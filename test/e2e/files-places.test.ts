@@ -347,6 +347,30 @@ it('a call clears away what nobody will ask for again: what is whole after hours
   }
 });
 
+it('a receiver who reloads in the middle of Save as can be offered the file again', async () => {
+  const [alice, bob] = await two({ bob: { init: pickPrivately } });
+  await bob.page.addInitScript(gateChunks);
+  await bob.page.reload();
+  await bob.join();
+  await alice.tile('Bob').waitFor();
+  await letPass(bob, 50);
+  await dropFiles(alice, { name: 'film.bin', sizeBytes: 10 * MB });
+  await press(bob, 'film.bin', 'Save as');
+  await expect.poll(() => taken(bob)).toBe(50);
+  await bob.page.reload();
+  await bob.join();
+  await says(alice, 'film.bin', 'Bob has left, and nobody who came since has a part of it');
+  expect(await card(bob, 'film.bin').count()).toBe(0);
+  await press(alice, 'film.bin', 'Offer to Bob');
+  await says(alice, 'film.bin', '10.0 MB, Bob has not answered yet');
+  await press(bob, 'film.bin', 'Save as');
+  await letPass(bob, Number.MAX_SAFE_INTEGER);
+  await says(bob, 'film.bin', /complete and verified/);
+  await says(alice, 'film.bin', 'Bob has all of it');
+  expect(await hashOfPicked(bob.page, 'film.bin')).toBe(hashOfMade({ sizeBytes: 10 * MB }));
+  expect([...alice.problems, ...bob.problems]).toEqual([]);
+});
+
 it('a page clears away what is old when it is opened, before anybody joins', async () => {
   const bob = await stage.open(stage.invitation(), 'Bob');
   await prefixWorker(bob, `const now = Date.now; Date.now = () => now() + 2 * 3600 * 1000;`);

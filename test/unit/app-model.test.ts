@@ -196,6 +196,7 @@ function transfer(changes: Partial<TransferSnapshot> = {}): TransferSnapshot {
     pausedThere: false,
     reason: null,
     problem: null,
+    newcomers: [],
     canReopen: false,
     doneBytes: 0,
     bytesPerSecond: null,
@@ -659,6 +660,11 @@ describe('the call', () => {
     expect(ben()).toEqual([['ben', true]]);
     change({ peers: [] });
     expect(ben()).toEqual([['ben', false]]);
+    transfers.set([transfer({ peerKey: 'ben', state: 'waiting', newcomers: ['cleo'] })]);
+    const newcomers = () => screen('call').files.transfers.map((one) => one.newcomers);
+    expect(newcomers()).toEqual([[]]);
+    change({ peers: [peer('cleo')] });
+    expect(newcomers()).toEqual([[{ key: 'cleo', name: 'cleo' }]]);
     change({ peers: [peer('ben')] });
     expect(ben()).toEqual([['ben', true]]);
   });

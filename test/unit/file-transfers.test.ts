@@ -375,6 +375,37 @@ describe('people who leave', () => {
       ]);
   });
 
+  it('and come again without what they had can be offered it instead, and who was before them hears of it', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const first = link(alice, bob);
+    const file = made('a.bin', CHUNKS);
+    await send(alice, file);
+    bob.face.accept((await offered(bob)).id, 'private');
+    await halfway(first, alice, bob);
+    first.cut();
+    await until('waiting', all(alice, 'waiting'));
+    expect(only(alice).newcomers).toEqual([]);
+    alice.face.offerInstead(only(alice).id, 'again');
+    const again = person('again');
+    const fresh = link(alice, again);
+    await until('answered', () => only(alice).newcomers.length > 0);
+    expect(only(alice).newcomers).toEqual(['again']);
+    fresh.cut();
+    await until('gone', () => only(alice).newcomers.length === 0);
+    link(alice, again);
+    await until('answered', () => only(alice).newcomers.length > 0);
+    // Nobody was offered anything so far.
+    expect(list(again)).toEqual([]);
+    alice.face.offerInstead(only(alice).id, 'again');
+    again.face.accept((await offered(again)).id, 'private');
+    await until('done', () => all(alice, 'done')() && is(again, 'done')());
+    expect(only(alice).peerKey).toBe('again');
+    expect(await contentOf(again)).toEqual(new Uint8Array(await file.arrayBuffer()));
+    link(alice, bob);
+    await until('told', all(bob, 'ended'));
+    expect(only(bob).reason).toBe('person');
+  });
+
   it('while what sends files is fetched are offered nothing', async () => {
     const alice = person('alice');
     alice.feature.present?.(new Set());

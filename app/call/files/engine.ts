@@ -36,6 +36,7 @@ export interface FilesEngine {
   /** Who is in the call now, linked or not. */
   present(keys: ReadonlySet<string>): void;
   send(items: readonly Sendable[], to: readonly string[]): void;
+  offerInstead(id: string, to: string): void;
   accept(id: string, place: Place): void;
   setPaused(id: string, paused: boolean): void;
   cancel(id: string): void;
@@ -145,7 +146,11 @@ export function createFilesEngine({
     const receivers = [...outgoing.values()].filter(
       (one) => one.source === source && (one.state() === 'going' || one.state() === 'waiting'),
     ).length;
-    if (!file || !prepared || receivers === 0) return;
+    if (!file || !prepared) return;
+    if (receivers === 0) {
+      void forgetUnfinished(idText);
+      return;
+    }
     rememberFile(idText, file, prepared);
     setLeftBehind(true);
     void claimSend(idText, source.life.signal, true);
@@ -208,6 +213,10 @@ export function createFilesEngine({
         case 'stop':
           session.forgetOwn(handle);
           (running ?? (proof ? null : first))?.stopped(frame.reason);
+          if (!running && proof) {
+            source.newcomers.add(session.key);
+            changed();
+          }
           return true;
         case 'done':
           return (running ?? (proof ? waitingOf(source) : first))?.verified(frame.root) ?? false;
@@ -250,6 +259,7 @@ export function createFilesEngine({
       expected: null,
       prepared: null,
       preparedBytes: 0,
+      newcomers: new Set(),
       life,
     };
     const all = keys.map((key) => addOutgoing(source, key, false));
@@ -473,7 +483,10 @@ export function createFilesEngine({
           seeks.delete(session);
           sought.delete(session);
           for (const one of incoming.values()) one.linkLost(session);
-          for (const one of outgoing.values()) one.linkLost(session);
+          for (const one of outgoing.values()) {
+            one.linkLost(session);
+            if (!sessionOf(session.key) && one.source.newcomers.delete(session.key)) changed();
+          }
           // Whoever had it may be here again, and was taken for somebody else as long as this link seemed to carry it.
           if (!scope.signal.aborted) for (const other of sessions) proposeAll(other);
         },
@@ -491,6 +504,16 @@ export function createFilesEngine({
         if (isGone(one.peerKey()) && one.state() === 'offered') one.end('left');
     },
     send,
+    offerInstead(id, key) {
+      const one = outgoing.get(id);
+      const session = sessionOf(key);
+      if (!session || one?.state() !== 'waiting' || !one.source.newcomers.delete(key)) return;
+      // First this, then that: a file that nobody is to receive is let go of.
+      const added = addOutgoing(one.source, key, false);
+      takeBack(one, 'here');
+      list.drop(id);
+      void propose(session, added, 'offer');
+    },
     accept(id, place) {
       const one = incoming.get(id);
       if (!one) return;
@@ -539,6 +562,7 @@ function sourceOf({ id, root, name, type, sizeBytes, handle }: UnfinishedSend): 
     expected: root,
     prepared: recalled?.prepared ?? null,
     preparedBytes: 0,
+    newcomers: new Set(),
     life: new AbortController(),
   };
 }

@@ -50,6 +50,8 @@ export interface TransferSnapshot {
   readonly reason: EndReason | null;
   /** Why the last answer of this person had no effect: it could not be accepted, or another file was chosen. */
   readonly problem: 'no-room' | 'no-memory' | 'storage' | 'another-file' | 'unreadable' | null;
+  /** Keys of people who are here, came after the one who accepted it left, and have no part of it. For `waiting` ones sent. */
+  readonly newcomers: readonly string[];
   /** Set when `needs-file` and the browser may have the file again by itself. */
   readonly canReopen: boolean;
   /** While preparing the share of it that is done, then what the receiver has verified. */
@@ -77,6 +79,8 @@ export interface Files extends Observable<readonly TransferSnapshot[]> {
    * folders, go as one archive. False when the code for it could not be fetched, and nothing is offered.
    */
   send(items: readonly Sendable[], to: readonly string[]): Promise<boolean>;
+  /** Takes back a `waiting` one, and offers the file to one of its `newcomers` instead. */
+  offerInstead(id: string, to: string): void;
   accept(id: string, place: Place): void;
   decline(id: string): void;
   setPaused(id: string, paused: boolean): void;

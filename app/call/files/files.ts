@@ -109,6 +109,7 @@ export function createFiles(
         if (here) loaded?.present(here);
         return loaded !== null;
       },
+      offerInstead: (id, to) => engine?.offerInstead(id, to),
       accept: (id, place) => engine?.accept(id, place),
       decline: (id) => engine?.cancel(id),
       setPaused: (id, paused) => engine?.setPaused(id, paused),

@@ -365,6 +365,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
         pausedThere,
         reason: outcome === 'done' ? null : outcome,
         problem,
+        newcomers: [],
         canReopen: false,
         doneBytes,
         bytesPerSecond: rate,

@@ -38,6 +38,8 @@ export interface Source {
   prepared: Prepared | null;
   /** The share of `sizeBytes` that is read. */
   preparedBytes: number;
+  /** Keys of those linked now who were asked for what was accepted before, and have no part of it. */
+  readonly newcomers: Set<string>;
   /** Aborts when nobody is to receive it any more, or the call ends. */
   readonly life: AbortController;
 }
@@ -296,6 +298,7 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
         pausedThere,
         reason: outcome === 'done' ? null : outcome,
         problem,
+        newcomers: current === 'waiting' ? [...source.newcomers] : [],
         canReopen: current === 'needs-file' && source.handle !== null,
         doneBytes: current === 'preparing' ? source.preparedBytes : doneBytes,
         bytesPerSecond: rate,
