@@ -61,7 +61,11 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
-export function xorAddress({ ip, port }: Endpoint): Buffer {
+/** Of either family, in every spelling that a URL may have; the key of IPv6 has the transaction id. */
+export function xorAddress({ ip, port }: Endpoint, transactionId: Buffer = Buffer.alloc(12)): Buffer {
+  if (ip.includes(':')) {
+    return xorAddress6(octetsOfIpv6(ip), port, transactionId);
+  }
   const bytes = Buffer.from([0, 1, 0, 0, ...ip.split('.').map(Number)]);
   bytes.writeUInt16BE(port ^ 0x2112, 2);
   bytes.writeUInt32BE((bytes.readUInt32BE(4) ^ COOKIE) >>> 0, 4);
@@ -80,6 +84,15 @@ export function readXorAddress(bytes: Buffer, transactionId: Buffer = Buffer.all
   }
   const address = uint32((bytes.readUInt32BE(4) ^ COOKIE) >>> 0);
   return { ip: address.join('.'), port };
+}
+
+function octetsOfIpv6(ip: string): Buffer {
+  // The URL standard's one spelling: hexadecimal groups, the longest run of zeros left out.
+  const sides = new URL(`http://[${ip}]`).hostname.slice(1, -1).split('::');
+  const [before = [], after = []] = sides.map((side) => (side === '' ? [] : side.split(':')));
+  const zeros = new Array<string>(8 - before.length - after.length).fill('0');
+  const groups = [...before, ...zeros, ...after];
+  return Buffer.from(groups.map((group) => group.padStart(4, '0')).join(''), 'hex');
 }
 
 /** An XOR-PEER-ADDRESS of the IPv6 family from 16 octets. */
@@ -241,20 +254,27 @@ export class TurnClient {
   }
 
   permit(peer: Endpoint): Promise<Answer> {
-    return this.request(Type.createPermission, [[Attr.peer, xorAddress(peer)]]);
+    const id = randomBytes(12);
+    return this.request(Type.createPermission, [[Attr.peer, xorAddress(peer, id)]], id);
   }
 
   bindChannel(number: number, peer: Endpoint): Promise<Answer> {
+    const id = randomBytes(12);
     const channel = uint32(number * 0x10000);
-    return this.request(Type.channelBind, [
-      [Attr.channelNumber, channel],
-      [Attr.peer, xorAddress(peer)],
-    ]);
+    return this.request(
+      Type.channelBind,
+      [
+        [Attr.channelNumber, channel],
+        [Attr.peer, xorAddress(peer, id)],
+      ],
+      id,
+    );
   }
 
   send(peer: Endpoint, data: Buffer, extra: readonly Attribute[] = []): void {
-    const attributes: Attribute[] = [[Attr.peer, xorAddress(peer)], [Attr.data, data], ...extra];
-    this.sendRaw(encode(Type.sendIndication, randomBytes(12), attributes));
+    const id = randomBytes(12);
+    const attributes: Attribute[] = [[Attr.peer, xorAddress(peer, id)], [Attr.data, data], ...extra];
+    this.sendRaw(encode(Type.sendIndication, id, attributes));
   }
 
   sendOnChannel(number: number, data: Buffer): void {

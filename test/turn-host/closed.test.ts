@@ -3,12 +3,24 @@
  * looks at after every test.
  */
 import { randomBytes } from 'node:crypto';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { mintCredential } from '../../turn-host/credential.ts';
-import { Attr, encode, isSigned, TurnClient, Type, udpTransport, udpWire, uint32 } from './client.ts';
+import {
+  Attr,
+  type Attribute,
+  type Endpoint,
+  encode,
+  isSigned,
+  TurnClient,
+  Type,
+  udpTransport,
+  udpWire,
+  uint32,
+} from './client.ts';
 import { growthOfRound, heldBytes, ROUNDS } from './held-bytes.ts';
+import { PRIVATE, SPECIAL, SPECIAL6, spellingsInIpv6 } from './special-addresses.ts';
 import { askForPeer, useRelay } from './stage.ts';
 
 const stage = useRelay();
@@ -106,12 +118,10 @@ describe('who is let in', () => {
   });
 });
 
+/** Sends without a permission, and those whose peer is of the other family than the allocation. */
+const drops = () => [stage.relay.counted('droppedNoPermission'), stage.relay.counted('droppedMalformed')];
+
 describe('under the policy room', () => {
-  const HEX = {
-    'IPv4-mapped': '00000000000000000000ffff',
-    'IPv4-compatible': '000000000000000000000000',
-    NAT64: '0064ff9b0000000000000000',
-  };
   const V4 = [
     '127.0.0.1',
     '127.0.0.2',
@@ -125,15 +135,8 @@ describe('under the policy room', () => {
     '100.64.0.1',
     '192.0.2.1',
   ];
-  const V6 = [
-    '20027f00000100000000000000000001',
-    '20010000000000000000000080fffffe',
-    'fe800000000000000000000000000001',
-    'fd000000000000000000000000000001',
-    'ff020000000000000000000000000001',
-    '00000000000000000000000000000001',
-    '26064700470000000000000000001111',
-  ];
+  const V6 = [...SPECIAL6, '::1', ...V4.flatMap(spellingsInIpv6)];
+  const PUBLIC6 = '2606:4700:4700::1111';
 
   it('every address but a member is 403 for CreatePermission and ChannelBind, and Send reaches nothing', async () => {
     await stage.start({ TURN_PEER_POLICY: 'room', TURN_LISTEN: '127.0.0.1,::1' });
@@ -150,28 +153,22 @@ describe('under the policy room', () => {
     const atStranger = await stranger.allocate();
     const nobody = await stage.member('nobody');
     const atNobody = await nobody.allocate();
-    const six = (prefix: string, ip: string) => ({
-      hex: prefix + Buffer.from(ip.split('.').map(Number)).toString('hex'),
-      port,
-    });
+    const closedPorts = [0, stage.relay.port, relayed.port + 1];
     const peers = [
-      ...V4.map((ip) => ({ ip, port })),
-      ...Object.values(HEX).flatMap((prefix) => V4.map((ip) => six(prefix, ip))),
-      ...V6.map((hex) => ({ hex, port })),
-      ...[0, stage.relay.port, relayed.port + 1].map((closed) => ({ ip: '127.0.0.1', port: closed })),
+      ...[...V4, ...V6, PUBLIC6].map((ip) => ({ ip, port })),
+      ...closedPorts.map((closed) => ({ ip: '127.0.0.1', port: closed })),
       atStranger,
       atNobody,
     ];
     for (const peer of peers) {
       const { permission, channel } = await askForPeer(one, peer);
-      const isOtherFamily = 'hex' in peer && peer.hex.startsWith('2606');
-      const due = isOtherFamily ? 443 : 403;
+      const due = peer.ip === PUBLIC6 ? 443 : 403;
       expect([peer, permission.errorCode, channel.errorCode]).toEqual([peer, due, due]);
-      if ('ip' in peer) {
-        one.send(peer, Buffer.from('ssrf'));
-      }
+      one.send(peer, Buffer.from('ssrf'));
       expect(isSigned(permission, one.key)).toBe(true);
     }
+    const otherFamily = peers.filter(({ ip }) => ip.includes(':')).length;
+    await expect.poll(drops).toEqual([peers.length - otherFamily, otherFamily]);
     expect((await askForPeer(nobody, atStranger)).permission.errorCode).toBe(403);
     expect((await askForPeer(nobody, atNobody)).permission.errorCode).toBe(403);
     // Even with a permission for the relay's own address, of another member's port, nothing else of it is reached.
@@ -204,6 +201,74 @@ describe('under the policy room', () => {
     expect(stage.relay.counted('packetsHopped')).toBe(2);
   });
 });
+
+const FAMILIES = [
+  { family: 4, host: '127.0.0.1' },
+  { family: 6, host: '::1' },
+] as const;
+const OPEN_POLICIES = ['public', 'lan'] as const;
+
+describe.each(OPEN_POLICIES.flatMap((policy) => FAMILIES.map((of) => ({ policy, ...of }))))(
+  'under the policy $policy, from an allocation of IPv$family',
+  ({ policy, family, host }) => {
+    const wanted: Attribute[] = [[Attr.addressFamily, Buffer.from([family === 4 ? 1 : 2, 0, 0, 0])]];
+    const isOfFamily = (ip: string) => ip.includes(':') === (family === 6);
+    let service: Socket | null = null;
+    afterEach(() => service?.close());
+
+    /** Starts the relay, and beside it a service of this host: where it is, and what came to it. */
+    async function startBesideService(ip: string): Promise<{ at: Endpoint; got: string[] }> {
+      await stage.start({ TURN_PEER_POLICY: policy, TURN_LISTEN: '127.0.0.1,::1' });
+      const got: string[] = [];
+      service = createSocket(ip === '::1' ? 'udp6' : 'udp4', (data) => got.push(data.toString())).bind(0, ip);
+      await once(service, 'listening');
+      return { at: { ip, port: service.address().port }, got };
+    }
+
+    it('no special address is reached in any spelling, by CreatePermission, ChannelBind or Send', async () => {
+      const { at, got } = await startBesideService('127.0.0.1');
+      const { port } = at;
+      const one = await stage.member('red.one');
+      await one.allocate(wanted);
+      const special = [
+        ...[...SPECIAL, ...SPECIAL6],
+        ...['127.0.0.1', '8.8.8.8', '10.0.0.1', '169.254.169.254'].flatMap(spellingsInIpv6),
+      ];
+      const closed = policy === 'public' ? [...special, ...PRIVATE] : special;
+      for (const ip of closed) {
+        const { permission, channel } = await askForPeer(one, { ip, port });
+        // What is private is of the other family before it is forbidden.
+        const due = isOfFamily(ip) || special.includes(ip) ? 403 : 443;
+        expect([ip, permission.errorCode, channel.errorCode]).toEqual([ip, due, due]);
+        one.send({ ip, port }, Buffer.from('ssrf'));
+      }
+      const own = closed.filter(isOfFamily).length;
+      await expect.poll(drops).toEqual([own, closed.length - own]);
+      expect(stage.relay.counted('packetsFromClients')).toBe(0);
+      expect(got).toEqual([]);
+    });
+
+    it('of the host itself a member is reached, and no service', async () => {
+      const { at, got } = await startBesideService(host);
+      const [one, two] = [await stage.member('red.one'), await stage.member('blue.two')];
+      const [at1, at2] = [await one.allocate(wanted), await two.allocate(wanted)];
+      // A permission is for an address: what may be reached of it is seen for each packet.
+      const asked = await askForPeer(one, at);
+      expect([asked.permission.errorCode, asked.channel.errorCode]).toEqual([0, 403]);
+      one.send(at, Buffer.from('ssrf'));
+      await expect.poll(() => stage.relay.counted('droppedByPolicy')).toBe(1);
+      expect((await two.permit(at1)).errorCode).toBe(0);
+      one.send(at2, Buffer.from('member'));
+      expect((await two.nextData())?.data.toString()).toBe('member');
+      expect(stage.relay.counted('packetsFromClients')).toBe(1);
+      // The service is there: what comes to it is seen.
+      const direct = createSocket(family === 4 ? 'udp4' : 'udp6');
+      direct.send('direct', at.port, at.ip);
+      await expect.poll(() => got).toEqual(['direct']);
+      direct.close();
+    });
+  },
+);
 
 describe('exhaustion', () => {
   it('a room has its quota, whoever of it asks; other rooms have theirs', async () => {

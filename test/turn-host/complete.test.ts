@@ -20,7 +20,6 @@ import { askForPeer, useRelay } from './stage.ts';
 const stage = useRelay();
 const BOTH = { TURN_LISTEN: '127.0.0.1,::1', TURN_ALLOW_LOOPBACK: '1' };
 const family = (code: number): [number, Buffer] => [Attr.addressFamily, Buffer.from([code, 0, 0, 0])];
-const LOOPBACK6 = '00000000000000000000000000000001';
 
 describe('families', () => {
   it('relays IPv6 for a client of either family, and answers 443 to a peer of the other', async () => {
@@ -31,7 +30,7 @@ describe('families', () => {
       const one = await stage.member('red.one', await udpWire(port, host));
       const relayed = await one.allocate([family(2)]);
       expect(relayed.ip).toBe('0:0:0:0:0:0:0:1');
-      const at = { hex: LOOPBACK6, port: peer.address().port };
+      const at = { ip: '::1', port: peer.address().port };
       const asked = await askForPeer(one, at);
       expect([asked.permission.errorCode, asked.channel.errorCode]).toEqual([0, 0]);
       one.sendOnChannel(0x4000, Buffer.from('six'));

@@ -17,23 +17,13 @@ import type {
 } from '../../turn-host/data-path/data-path.ts';
 import { Directory, type RelayAddress, roomWords } from '../../turn-host/data-path/directory.ts';
 import { Counter, type Counters, createCounters } from '../../turn-host/metrics/counters.ts';
-import {
-  Attr,
-  type Attribute,
-  encode,
-  readXorAddress,
-  Type,
-  uint32,
-  xorAddress,
-  xorAddress6,
-} from './client.ts';
+import { Attr, type Attribute, encode, readXorAddress, Type, uint32, xorAddress } from './client.ts';
 
 const RELAY: RelayAddress = { ip: '127.0.0.1', externalIp: '198.51.100.9', family: 4 };
 const RELAY6: RelayAddress = { ip: '::1', externalIp: '::1', family: 6 };
 const EXTERNAL = RELAY.externalIp;
 const PEER_IP = '127.0.0.2';
 const CHANNEL = 0x4000;
-const IPV6_LOOPBACK = Buffer.from('00000000000000000000000000000001', 'hex');
 /** How long nothing must come for nothing to count as sent. */
 const SILENCE_MS = 120;
 
@@ -79,8 +69,7 @@ export function sendIndication(
   more: Attribute[] = [],
 ): Buffer {
   const id = randomBytes(12);
-  const address = peer.ip === '::1' ? xorAddress6(IPV6_LOOPBACK, peer.port, id) : xorAddress(peer);
-  return encode(Type.sendIndication, id, [[Attr.peer, address], [Attr.data, data], ...more]);
+  return encode(Type.sendIndication, id, [[Attr.peer, xorAddress(peer, id)], [Attr.data, data], ...more]);
 }
 
 /** Registers the suite. `create` must make a new data path each time; null where none can be had: all is skipped. */
@@ -470,7 +459,7 @@ export function describeDataPath(
       const indication = (await one.party.next()).data;
       expect(readData(indication).data.toString()).toBe('back');
       expect(indication.subarray(24, 44)).toEqual(
-        xorAddress6(IPV6_LOOPBACK, peer.port, indication.subarray(8, 20)),
+        xorAddress({ ip: '::1', port: peer.port }, indication.subarray(8, 20)),
       );
       one.flow.bind(CHANNEL, '::1', peer.port, later(1000));
       toRelay(one, channelData(CHANNEL, Buffer.from('over')));

@@ -6,6 +6,7 @@ import {
   type PeerPolicy,
   type PeerPolicyName,
 } from '../../turn-host/policy/peer-policy.ts';
+import { PRIVATE, SPECIAL, SPECIAL6, spellingsInIpv6 } from './special-addresses.ts';
 
 const RELAY = { ip: '192.0.2.77', port: 50_000 };
 const EXTERNAL_IP = '198.51.100.7';
@@ -37,32 +38,7 @@ const ask = (ip: string, port = 5000, room: Int32Array | null = RED, isPermitted
   isPermitted,
 });
 
-/** First and last address of each range that no policy opens. */
-const SPECIAL = [
-  ['0.0.0.0', '0.255.255.255'],
-  ['127.0.0.0', '127.255.255.255'],
-  ['169.254.0.0', '169.254.255.255'],
-  ['224.0.0.0', '239.255.255.255'],
-  ['240.0.0.0', '255.255.255.255'],
-  ['168.63.129.16', '168.63.129.16'],
-  ['100.100.100.200', '100.100.100.200'],
-  ['192.0.0.0', '192.0.0.255'],
-  ['192.0.2.0', '192.0.2.255'],
-  ['198.18.0.0', '198.19.255.255'],
-  ['198.51.100.0', '198.51.100.255'],
-  ['203.0.113.0', '203.0.113.255'],
-  ['192.88.99.0', '192.88.99.255'],
-].flat();
-
-/** First and last address of each range that `lan` opens. */
-const PRIVATE = [
-  ['10.0.0.0', '10.255.255.255'],
-  ['172.16.0.0', '172.31.255.255'],
-  ['192.168.0.0', '192.168.255.255'],
-  ['100.64.0.0', '100.127.255.255'],
-].flat();
-
-/** Just outside of the ranges above. */
+/** Just outside of the ranges of IPv4 that are special or private. */
 const PUBLIC = [
   ['1.0.0.0', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255', '128.0.0.0'],
   ['168.63.129.15', '168.63.129.17', '169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0'],
@@ -71,33 +47,14 @@ const PUBLIC = [
   ['223.255.255.255'],
 ].flat();
 
-/** Every way in which an IPv6 address is special or stands for an IPv4 one, which here would be public. */
+/** Every way in which an IPv6 address is special or stands for an IPv4 one, which here would be public or a live member's. */
 const DISGUISED = [
-  ...[
-    '::',
-    '::1',
-    '0:0:0:0:0:0:0:1',
-    '::8.8.8.8',
-    '::ffff:8.8.8.8',
-    '::ffff:0808:0808',
-    '0:0:0:0:0:ffff:808:808',
-  ],
-  ...['::ffff:0:8.8.8.8', '64:ff9b::8.8.8.8', '64:ff9b::808:808', '64:ff9b:1::808:808', '2002:808:808::1'],
-  ...[
-    '2001::1',
-    '2001:0:808:808::',
-    '2001:10::1',
-    '2001:20::1',
-    '2001:db8::1',
-    '3fff::1',
-    '100::1',
-    '5f00::1',
-  ],
-  ...['fc00::1', 'fd12:3456::1', 'fd00:ec2::254', 'fe80::1', 'febf::1', 'fec0::1', 'ff02::1', 'ff0e::1'],
-  ...[`::ffff:${RELAY.ip}`, `::${RELAY.ip}`, `64:ff9b::${RELAY.ip}`],
+  ...['::1', '0:0:0:0:0:0:0:1', ...SPECIAL6],
+  ...spellingsInIpv6('8.8.8.8'),
+  ...spellingsInIpv6(RELAY.ip),
 ];
 
-/** IPv6 as public as can be, and just outside of the ranges above. */
+/** IPv6 as public as can be, and just outside of the ranges that are special. */
 const PUBLIC6 = ['2606:4700:4700::1111', '2001:200::1', '2001:db7::1', '2001:db9::1', '2003::1', '3ffe::1'];
 
 describe.each(PEER_POLICIES)('the peer policy %s', (name) => {

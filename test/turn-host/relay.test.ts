@@ -16,7 +16,6 @@ import {
   udpTransport,
   uint32,
   xorAddress,
-  xorAddress6,
 } from './client.ts';
 import { relayConfig } from './relay-config.ts';
 
@@ -385,19 +384,17 @@ describe('what is refused', () => {
   });
 
   it.each([
-    ['IPv4-mapped', '00000000000000000000ffff7f000001', 403],
-    ['IPv4-compatible', '0000000000000000000000007f000001', 403],
-    ['loopback', '00000000000000000000000000000001', 403],
-    ['NAT64', '0064ff9b00000000000000007f000001', 403],
-    ['6to4', '20027f00000100000000000000000001', 403],
-    ['link-local', 'fe800000000000000000000000000001', 403],
-    ['public', '26064700470000000000000000001111', 443],
-  ] as const)('an IPv6 peer: %s', async (_name, hex, code) => {
+    ['IPv4-mapped', '::ffff:127.0.0.1', 403],
+    ['IPv4-compatible', '::127.0.0.1', 403],
+    ['loopback', '::1', 403],
+    ['NAT64', '64:ff9b::127.0.0.1', 403],
+    ['6to4', '2002:7f00:1::1', 403],
+    ['link-local', 'fe80::1', 403],
+    ['public', '2606:4700:4700::1111', 443],
+  ] as const)('an IPv6 peer: %s', async (_name, ip, code) => {
     const one = await client();
     await one.allocate();
-    const id = randomBytes(12);
-    const peer = xorAddress6(Buffer.from(hex, 'hex'), 5000, id);
-    expect((await one.request(Type.createPermission, [[Attr.peer, peer]], id)).errorCode).toBe(code);
+    expect((await one.permit({ ip, port: 5000 })).errorCode).toBe(code);
   });
 
   it('a service of this host behind the permission for the relay, by channel and by Send', async () => {

@@ -2,22 +2,10 @@
  * What a test of the relay needs around it: a relay, and members who ask it. Afterwards both are closed, and nothing may be
  * left of them: no socket, no allocation.
  */
-import { randomBytes } from 'node:crypto';
 import { afterEach, expect } from 'vitest';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost, type TurnHostHooks } from '../../turn-host/host.ts';
-import {
-  type Answer,
-  Attr,
-  type Attribute,
-  type Endpoint,
-  TurnClient,
-  Type,
-  udpWire,
-  type Wire,
-  xorAddress,
-  xorAddress6,
-} from './client.ts';
+import { type Answer, type Endpoint, TurnClient, udpWire, type Wire } from './client.ts';
 import { descriptors } from './descriptors.ts';
 import { relayConfig } from './relay-config.ts';
 
@@ -84,25 +72,11 @@ export function useRelay(): RelayStage {
   };
 }
 
-/** CreatePermission, ChannelBind and Send for one peer: what the first two are answered. */
+/** CreatePermission and ChannelBind for one peer: what they are answered. */
 export async function askForPeer(
   client: TurnClient,
-  peer: Endpoint | { readonly hex: string; readonly port: number },
+  peer: Endpoint,
   channel = 0x4000,
 ): Promise<{ permission: Answer; channel: Answer }> {
-  const attribute = (id: Buffer): Attribute => [
-    Attr.peer,
-    'hex' in peer ? xorAddress6(Buffer.from(peer.hex, 'hex'), peer.port, id) : xorAddress(peer),
-  ];
-  const number = Buffer.alloc(4);
-  number.writeUInt16BE(channel, 0);
-  const ids = [randomBytes(12), randomBytes(12)] as const;
-  return {
-    permission: await client.request(Type.createPermission, [attribute(ids[0])], ids[0]),
-    channel: await client.request(
-      Type.channelBind,
-      [[Attr.channelNumber, number], attribute(ids[1])],
-      ids[1],
-    ),
-  };
+  return { permission: await client.permit(peer), channel: await client.bindChannel(channel, peer) };
 }
