@@ -35,7 +35,7 @@ export function createFileNotices(model: CallModel): void {
           if (known.get(id) === state) continue;
           known.set(id, state);
           const transfer = model.files.transfers.find((one) => one.id === id);
-          const notice = transfer && noticeOf(transfer);
+          const notice = transfer && noticeOf(transfer, model.files.waiting());
           if (notice) model.notices.post(notice);
         }
       },
@@ -43,10 +43,10 @@ export function createFileNotices(model: CallModel): void {
   );
 }
 
-function noticeOf(transfer: TransferView): Notice | null {
-  const { id, direction, state, name, peerName, sizeBytes, reason, isPicture } = transfer;
+function noticeOf(transfer: TransferView, waiting: readonly TransferView[]): Notice | null {
+  const { id, direction, state, name, peerKey, peerName, sizeBytes, reason, isPicture } = transfer;
   const isIn = direction === 'in';
-  const said = (says: string) => ({ name: peerName, says, about: `file ${id}` });
+  const said = (says: string, about = `file ${id}`) => ({ name: peerName, says, about });
   // The card shows it, and for many receivers it is said once.
   const quiet = (says: string) => ({ says, about: `sending ${name}`, quiet: true });
   // Nobody was asked, and it is there in a moment.
@@ -54,12 +54,19 @@ function noticeOf(transfer: TransferView): Notice | null {
   switch (state) {
     case 'preparing':
       return quiet(`Preparing ${name}`);
-    case 'offered':
-      return isIn ? said(`offers ${name}, ${sizeWords(sizeBytes)}`) : quiet(`Offered ${name}`);
+    case 'offered': {
+      if (!isIn) return quiet(`Offered ${name}`);
+      // As many as somebody offers, and takes back again, they never fill the queue of what is to be said.
+      const { length } = waiting.filter((one) => one.peerKey === peerKey);
+      return said(
+        length > 1 ? `offers ${length} files` : `offers ${name}, ${sizeWords(sizeBytes)}`,
+        `offers ${peerKey}`,
+      );
+    }
     case 'done':
       return said(isIn ? `sent ${name}: complete and verified` : `has received ${name}`);
     case 'ended':
-      return reason === 'here' ? null : said(`and ${name}: it did not arrive`);
+      return reason === 'here' ? null : said(`and ${name}: it did not arrive`, `ended ${peerKey}`);
     default:
       return null;
   }

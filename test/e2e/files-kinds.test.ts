@@ -53,7 +53,11 @@ async function dropContents(
 
 it('several files are several questions, many are one archive, and small pictures show at once', async () => {
   const [alice, bob] = await stage.meet(['Alice', 'Bob']);
-  await dropFiles(alice, { name: 'one.bin', sizeBytes: 70_000 }, { name: 'none.bin', sizeBytes: 0, seed: 2 });
+  const told = bob.page.getByRole('status', { name: 'Notices' });
+  await Promise.all([
+    told.getByText('Alice offers 2 files').waitFor(),
+    dropFiles(alice, { name: 'one.bin', sizeBytes: 70_000 }, { name: 'none.bin', sizeBytes: 0, seed: 2 }),
+  ]);
   for (const name of ['one.bin', 'none.bin']) {
     await press(bob, name, 'Accept');
     await says(bob, name, /complete and verified/);
@@ -76,7 +80,6 @@ it('several files are several questions, many are one archive, and small picture
     `${many.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)} 12`,
   );
 
-  const told = bob.page.getByRole('status', { name: 'Notices' });
   const sent = dropContents(alice, [
     { name: 'grey.png', type: 'image/png', content: png(300, 200) },
     // A few kilobytes that claim to be 2.5 thousand million pixels.
