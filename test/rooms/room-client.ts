@@ -48,17 +48,21 @@ export class RoomClient {
     });
   }
 
-  /** `protocols` and `origin` default to those of a well-behaved browser. */
+  /** `protocols` and `origin` default to those of a well-behaved browser; `ca` is what is trusted, in PEM. */
   static async open(
     url: string,
     roomId: string,
-    options: { origin?: string | null; protocols?: string[] } = {},
+    options: { origin?: string | null; protocols?: string[]; ca?: string } = {},
   ): Promise<RoomClient> {
-    const origin = options.origin === undefined ? url : options.origin;
+    const { ca, origin = url } = options;
     const socket = new WebSocket(
       `${url.replace('http', 'ws')}/room`,
       options.protocols ?? ['parley.v1', `room.${roomId}`],
-      { ...(origin === null ? {} : { origin }), perMessageDeflate: false },
+      {
+        ...(origin === null ? {} : { origin }),
+        ...(ca === undefined ? {} : { ca }),
+        perMessageDeflate: false,
+      },
     );
     const client = new RoomClient(socket);
     await once(socket, 'open');

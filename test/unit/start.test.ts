@@ -1,17 +1,26 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { get } from 'node:https';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { text } from 'node:stream/consumers';
+import { renderUnicodeCompact } from 'uqr';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { claimPort } from '../../scripts/lib/ports.ts';
 import { projectRoot, startParley } from '../../scripts/lib/start-parley.ts';
+import { RoomClient } from '../rooms/room-client.ts';
+import { TurnClient, udpWire } from '../turn-host/client.ts';
 
 const children: ChildProcess[] = [];
 
 interface Started {
   child: ChildProcess;
   output(): string;
+  /** Once it has said all there is to say, or has ended. */
+  ready: Promise<void>;
   /** The exit code once the process and everything that shares its output have ended. */
   ended: Promise<number | null>;
 }
@@ -23,14 +32,40 @@ function start(env: Record<string, string>, ...words: string[]): Started {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   children.push(child);
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-  }
+  let said = '';
   const ended = new Promise<number | null>((settle) => child.once('close', (code) => settle(code)));
-  return { child, output: () => text, ended };
+  const ready = new Promise<void>((settle) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        said += chunk;
+        if (/Ctrl-C.*\n/.test(said)) settle();
+      });
+    }
+    child.once('close', () => settle());
+  });
+  return { child, output: () => said, ready, ended };
+}
+
+/** What stands for this machine's address on the LAN. Where it can, not the one that everything listens on by itself. */
+const LAN_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
+
+/** With the authority in a folder of the test. Again with other ports, where another program took one meanwhile. */
+async function startOnLan(data: string): Promise<{ started: Started; port: number; turnPort: number }> {
+  for (;;) {
+    const port = await claimPort('PORT', 'TCP', LAN_ADDRESS, 0);
+    const turnPort = await claimPort('TURN_PORT', 'UDP', LAN_ADDRESS, 0);
+    const env = { PORT: String(port), TURN_PORT: String(turnPort), HOST: LAN_ADDRESS, XDG_DATA_HOME: data };
+    const started = start(env, '--lan');
+    await started.ready;
+    if (started.child.exitCode === null) return { started, port, turnPort };
+    expect(started.output()).toMatch(/already taken|PORT must be below 65535/);
+  }
+}
+
+/** The page at a URL, for whoever trusts `ca` and nothing else, by default what every device trusts. */
+async function page(url: string, ca?: string): Promise<string> {
+  const [response] = await once(get(url, { ca, agent: false }), 'response');
+  return text(response);
 }
 
 afterEach(() => {
@@ -77,9 +112,7 @@ describe('npm start', () => {
       const port = await claimPort('PORT', 'TCP', '127.0.0.1', 0);
       const turnPort = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
       const started = start({ PORT: String(port), TURN_PORT: String(turnPort), HOST: '' });
-      await expect
-        .poll(() => started.output().includes('Ctrl-C') || started.child.exitCode !== null)
-        .toBe(true);
+      await started.ready;
       expect(started.output()).toContain(`Parley is at http://localhost:${port}\n`);
       expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
       started.child.kill(signal);
@@ -88,6 +121,45 @@ describe('npm start', () => {
       expect(await claimPort('TURN_PORT', 'UDP', '127.0.0.1', turnPort)).toBe(turnPort);
     },
   );
+
+  it('with --lan serves HTTPS by an authority of its own, and all that a visitor of the LAN needs', async () => {
+    const data = mkdtempSync(join(tmpdir(), 'parley-lan-'));
+    onTestFinished(() => rmSync(data, { recursive: true }));
+    const keyFile = join(data, 'parley', 'authority.key');
+    const visit = async () => {
+      const { started, port, turnPort } = await startOnLan(data);
+      const url = `https://${LAN_ADDRESS}:${port}`;
+      expect(started.output()).toContain(
+        `${renderUnicodeCompact(url, { border: 2 })}\nParley is at ${url}\n`,
+      );
+      const [authorityUrl = ''] = /http:\S+\/authority\.crt/.exec(started.output()) ?? [];
+      expect(new URL(authorityUrl).hostname).toBe(LAN_ADDRESS);
+      const download = await fetch(authorityUrl);
+      expect(download.headers.get('content-type')).toBe('application/x-x509-ca-cert');
+      expect((await fetch(new URL('/authority.key', authorityUrl))).status).toBe(404);
+      const ca = await download.text();
+
+      await expect(page(url)).rejects.toThrow('certificate');
+      expect(await page(url, ca)).toContain('<title>');
+      const visitor = await RoomClient.open(url, 'A'.repeat(22), { ca });
+      const { iceServers } = await visitor.join('c2VhbGVk');
+      visitor.end();
+      expect(iceServers.map(({ urls }) => urls)).toEqual([[`turn:${LAN_ADDRESS}:${turnPort}?transport=udp`]]);
+      const { username = '', credential = '' } = iceServers[0] ?? {};
+      const member = new TurnClient(await udpWire(turnPort, LAN_ADDRESS), username, credential);
+      expect((await member.allocate()).ip).toBe(LAN_ADDRESS);
+      member.close();
+
+      started.child.kill('SIGTERM');
+      expect(await started.ended).toBe(143);
+      return { ca, key: statSync(keyFile) };
+    };
+    const first = await visit();
+    expect(first.key.mode & 0o777).toBe(0o600);
+    const second = await visit();
+    expect(second.ca).toBe(first.ca);
+    expect(second.key.mtimeMs).toBe(first.key.mtimeMs);
+  });
 
   it('stops and starts the server on one port for a test, and closes twice without harm', async () => {
     const parley = await startParley({ turn: false });
