@@ -56,10 +56,10 @@ export const RECOVERY_START: Recovery = { state: 'connecting', attempts: 0 };
 /** How long the first attempt may take before recovery steps in. */
 export const CONNECT_MS = 12_000;
 const GRACE_MS = 3_000;
-const RESTART_MS = 7_000;
+export const RESTART_MS = 7_000;
 const PARTING_MS = 2_000;
-const RETRY_FIRST_MS = 10_000;
-const RETRY_MAX_MS = 60_000;
+export const RETRY_FIRST_MS = 10_000;
+export const RETRY_MAX_MS = 60_000;
 /** Retries of a peer that was refused begin this far up the scale. */
 const REFUSED_ATTEMPTS = 4;
 

@@ -23,6 +23,8 @@ export interface StartOptions {
   host?: string;
   /** Address under which browsers reach server and relay; by default `host`, or a LAN address for 0.0.0.0. */
   advertisedHost?: string;
+  /** UDP port under which browsers reach the relay, where something stands before it; by default its own. */
+  advertisedTurnPort?: number;
   /** Whether to start the relay and offer it, true by default. */
   turn?: boolean;
   /** Which peers the relay serves, `room` by default: relayed addresses of the own room's members. */
@@ -141,7 +143,10 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
         onDeath: (description) => options.onRelayDeath?.(description),
       });
       turnPort = relay.port;
-      bindings.TURN_URLS = relayUrls(transports, advertised, relay);
+      bindings.TURN_URLS = relayUrls(transports, advertised, {
+        port: options.advertisedTurnPort ?? relay.port,
+        tlsPort: relay.tlsPort,
+      });
     }
     await startServer();
   } catch (error) {
