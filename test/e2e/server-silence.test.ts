@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, it } from 'vitest';
 import { messageBytes, watchSockets } from '../bench/socket-traffic.ts';
 import { dropFiles, press, says } from './files-in-page.ts';
-import { type Person, waitForMedia } from './harness.ts';
+import { fakeScreen, type Person, SCREEN, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -44,6 +44,46 @@ const USES: readonly (readonly [what: string, use: Use])[] = [
     },
   ],
   [
+    'a private message',
+    async (alice, bob) => {
+      await alice.page.getByRole('combobox', { name: 'To' }).selectOption({ label: 'Bob only' });
+      const field = alice.page.getByRole('textbox', { name: 'Message', exact: true });
+      await field.fill('For you alone');
+      await field.press('Enter');
+      await bob.page.getByRole('log', { name: 'Messages' }).getByText('For you alone').waitFor();
+    },
+  ],
+  [
+    'a reaction',
+    async (alice, bob) => {
+      const told = bob.page.getByRole('status', { name: 'Notices' }).getByText('reacted: Applause');
+      await button(alice, 'React').click();
+      await Promise.all([
+        told.waitFor({ state: 'attached' }),
+        alice.page.getByRole('menuitem', { name: 'Applause' }).click(),
+      ]);
+    },
+  ],
+  [
+    'a shared screen, and a pointer over it',
+    async (alice, bob) => {
+      await button(alice, 'Share screen').click();
+      const shown = bob.page.getByRole('group', { name: "Alice's screen", exact: true });
+      await expect
+        .poll(() => shown.locator('video').evaluate((video: HTMLVideoElement) => video.videoWidth))
+        .toBe(SCREEN.width);
+      await button(bob, 'Pointer').click();
+      await shown.locator('.pointer-layer[data-active]').waitFor();
+      await shown.focus();
+      await bob.page.keyboard.press('ArrowDown');
+      const own = alice.page.getByRole('group', { name: 'Your screen', exact: true });
+      await own.locator('.pointer-arrow:not([hidden]) bdi', { hasText: 'Bob' }).waitFor();
+      await button(bob, 'Pointer').click();
+      await alice.page.getByRole('button', { name: 'Stop sharing' }).click();
+      await shown.waitFor({ state: 'detached' });
+    },
+  ],
+  [
     'muting',
     async (alice, bob) => {
       await button(alice, 'Microphone').click();
@@ -60,7 +100,7 @@ const QUIET_MS = 3_000;
 it('nothing passes the server while files, hands and all the rest are used', async () => {
   const url = stage.invitation();
   const people: Person[] = [];
-  for (const name of ['Alice', 'Bob']) people.push(await stage.open(url, name));
+  for (const name of ['Alice', 'Bob']) people.push(await stage.open(url, name, { init: fakeScreen }));
   const [alice, bob] = people as [Person, Person];
   const traffic = await Promise.all(people.map(({ page }) => watchSockets(page)));
   for (const person of people) await person.join();
