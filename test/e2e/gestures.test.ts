@@ -8,6 +8,7 @@ const stage = useStage();
 declare global {
   interface Window {
     parleyTestSaid?: string[];
+    parleyTestFloated?: string[];
   }
 }
 
@@ -49,9 +50,24 @@ async function collectNotices(person: Person): Promise<() => Promise<string[]>> 
   return () => person.page.evaluate(() => window.parleyTestSaid ?? []);
 }
 
-it('four people see one queue in one order, so does who joins later, and a hand goes with its owner', async () => {
+/** What floats over tiles from here on, each after the tile's name. */
+async function collectFloats(person: Person): Promise<() => Promise<string[]>> {
+  await person.page.locator('.stage').evaluate((stage) => {
+    const floated: string[] = [];
+    window.parleyTestFloated = floated;
+    new MutationObserver((records) => {
+      for (const { target, addedNodes } of records)
+        if (target instanceof Element && target.matches('.reactions'))
+          for (const node of addedNodes)
+            floated.push(`${target.closest('.tile')?.getAttribute('aria-label')} ${node.textContent}`);
+    }).observe(stage, { childList: true, subtree: true });
+  });
+  return () => person.page.evaluate(() => window.parleyTestFloated ?? []);
+}
+
+it('four people, through the relay alone: one queue in one order, for who joins later too; a hand goes with its owner, and a reaction reaches all', async () => {
   const url = stage.invitation();
-  const people = await stage.meet(['Alice', 'Bob', 'Carol'], { url });
+  const people = await stage.meet(['Alice', 'Bob', 'Carol'], { url, relayOnly: true });
   const [alice, bob, carol] = people;
   const said = await collectNotices(carol);
   await handButton(bob).click();
@@ -60,10 +76,17 @@ it('four people see one queue in one order, so does who joins later, and a hand 
   for (const person of people) await seesHands(person, { Bob: 1, Alice: 2 });
   expect(await handButton(alice).getAttribute('aria-pressed')).toBe('true');
 
-  const dave = await stage.join(url, 'Dave');
+  const dave = await stage.join(url, 'Dave', { relayOnly: true });
   await seesHands(dave, { Bob: 1, Alice: 2 });
   await handButton(dave).click();
   for (const person of [...people, dave]) await seesHands(person, { Bob: 1, Alice: 2, Dave: 3 });
+  for (const link of (await Promise.all([...people, dave].map((person) => person.links()))).flat())
+    expect([link.localType, link.remoteType]).toEqual(['relay', 'relay']);
+
+  const floats = await Promise.all([alice, bob, dave].map(collectFloats));
+  await carol.page.keyboard.press('r');
+  await carol.page.getByRole('menuitem', { name: 'Heart' }).click();
+  for (const floated of floats) await expect.poll(floated).toEqual(['Carol ❤️']);
 
   await handButton(bob).click();
   for (const person of [...people, dave]) await seesHands(person, { Alice: 1, Dave: 2 });
