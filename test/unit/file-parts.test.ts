@@ -4,11 +4,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deflateSync, crc32 as nodeCrc32 } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { crc32, createArchive } from '../../app/call/files/archive.ts';
 import { createChunkSet } from '../../app/call/files/chunk-set.ts';
 import { hashFile, pageOf, rootOf, sha256 } from '../../app/call/files/file-hash.ts';
+import type { TransferState } from '../../app/call/files/files-types.ts';
+import type { Incoming } from '../../app/call/files/incoming.ts';
 import { createMeter } from '../../app/call/files/meter.ts';
+import { createTransferList } from '../../app/call/files/transfer-list.ts';
 import { readPictureSize } from '../../app/ui/picture.ts';
 import { CHUNK_BYTES, HASH_BYTES, PAGE_CHUNKS } from '../../app/wire/files.ts';
 
@@ -162,4 +165,30 @@ it('a speed is smoothed, falls when nothing comes, and begins anew', () => {
   expect(meter.read(1_000_000)).toBe(700_000);
   meter.reset();
   expect(meter.read(2_000_000)).toBeNull();
+});
+
+it('the list of transfers tells the screen at once what somebody did, and each second of what goes on', () => {
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const tell = vi.fn();
+  const list = createTransferList(tell);
+  let state: TransferState = 'going';
+  // Of a transfer the list reads no more than this here.
+  const transfer = { peerKey: () => 'bob', state: () => state, snapshot: () => ({ state }) };
+  list.addIncoming(() => transfer as unknown as Incoming);
+  list.changed();
+  vi.advanceTimersByTime(100);
+  expect(tell).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(3_000);
+  expect(tell).toHaveBeenCalledTimes(4);
+  list.changed();
+  list.changed();
+  vi.advanceTimersByTime(100);
+  expect(tell).toHaveBeenCalledTimes(5);
+  state = 'waiting';
+  list.changed();
+  vi.advanceTimersByTime(100);
+  expect(tell).toHaveBeenCalledTimes(6);
+  vi.advanceTimersByTime(10_000);
+  expect(tell).toHaveBeenCalledTimes(6);
 });

@@ -228,7 +228,9 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
       if (run?.answered) {
         run.stored += stored.length;
         report();
-      } else answer();
+        return;
+      }
+      answer();
       changed();
     },
     complete(received: Blob | null) {

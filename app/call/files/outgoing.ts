@@ -246,7 +246,6 @@ export function createOutgoing({ source, changed, ...options }: OutgoingOptions)
       run.stored = count;
       doneBytes = Math.min(source.sizeBytes, (run.had + count) * CHUNK_BYTES);
       run.wake();
-      changed();
       return true;
     },
     receiving(on) {

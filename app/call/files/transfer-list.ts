@@ -22,7 +22,7 @@ export interface TransferList {
   admit(peerKey: string): 'room' | 'no-room' | 'too-fast';
   /** Whether a picture of theirs is taken without a question. */
   admitsPicture(peerKey: string, sizeBytes: number): boolean;
-  /** The screen is told soon. */
+  /** The screen is told soon. Of bytes that come and go it is told each second while any do, and need not be. */
   changed(): void;
   /** Tells the screen now what it would be told soon. */
   tell(): void;
@@ -66,7 +66,7 @@ export function createTransferList(tellAll: (list: readonly TransferSnapshot[]) 
     soon = undefined;
     const list = order.flatMap((name) => (outgoing.get(name) ?? incoming.get(name))?.snapshot() ?? []);
     tellAll(list);
-    // Speeds fall while nothing happens.
+    // More is there, or the speed falls.
     if (list.some(({ state }) => state === 'going')) later = setTimeout(tell, METER_MS);
   }
 
