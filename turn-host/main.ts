@@ -38,7 +38,7 @@ function reasonOf(error: unknown, config: TurnHostConfig): string {
     return `TURN_TLS_CERT and TURN_TLS_KEY are no certificate and its key: ${words}`;
   }
   if (code === 'EACCES') {
-    return `${where} may not be opened by this user: set TURN_PORT to 1024 or above, or grant CAP_NET_BIND_SERVICE.`;
+    return `${where} may not be opened by this user: set ports of 1024 or above, or see "Port 443 without root" in docs/relay.md.`;
   }
   return `The relay cannot listen on ${where}: ${words}`;
 }
