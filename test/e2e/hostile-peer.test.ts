@@ -2,12 +2,12 @@
  * A hostile peer: somebody with the link who speaks the wire format and keeps to none of its rules. Mallory joins with the
  * real client, whose handshake and crypto are good, and then speaks over its channels by hand.
  */
-import type { CDPSession } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { encodeControl } from '../../app/wire/control.ts';
 import { decodeFile, encodeChunk, encodeFile, type FileFrame } from '../../app/wire/files.ts';
 import { press, says } from './files-in-page.ts';
 import { type Person, waitForMedia } from './harness.ts';
+import { openHeap, type ScriptHeap } from './script-heap.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
@@ -107,13 +107,11 @@ function rawOffer(handle: number, name: string): Uint8Array {
   return Uint8Array.from([...bare.subarray(0, nameAt), text.length, ...text]);
 }
 
-async function heapOf(session: CDPSession): Promise<number> {
-  await session.send('HeapProfiler.collectGarbage');
-  const usage = (await session.send('Runtime.getHeapUsage')) as {
-    usedSize: number;
-    backingStorageSize?: number;
-  };
-  return usage.usedSize + (usage.backingStorageSize ?? 0);
+/** What the page and its workers hold that is of use to them. */
+async function held(heap: ScriptHeap): Promise<number> {
+  await heap.collectGarbage();
+  const { page, workers } = await heap.look();
+  return page + workers;
 }
 
 const cards = (person: Person) => person.page.getByRole('article');
@@ -225,13 +223,15 @@ it('a flood of any kind ends with the link of its sender; memory stays bounded a
   const bob = await stage.join(url, 'Bob');
   let mallory = await stage.join(url, 'Mallory', { init: keepChannels });
   await waitForMedia([alice, bob, mallory], 2);
-  const session = await alice.context.newCDPSession(alice.page);
-  const before = await heapOf(session);
+  const heap = await openHeap(alice);
+  // It is started soon after joining, and no growth.
+  await expect.poll(async () => (await heap.look()).workers).toBeGreaterThan(0);
+  const before = await held(heap);
   const told: string[] = [];
   for (const [what, label, frames, times] of FLOODS) {
     const sent = await order(mallory, frames, times, label);
     await alice.tile('Mallory').waitFor({ state: 'detached' });
-    const grown = (await heapOf(session)) - before;
+    const grown = (await held(heap)) - before;
     told.push(`${what}: cut off after ${sent} frames, heap ${(grown / MIB).toFixed(1)} MiB more`);
     // Small frames fit into buffers on their way before anybody can object.
     if (times * (frames[0]?.length ?? 0) > 1024 * MIB) expect(sent, what).toBeLessThan(times);
