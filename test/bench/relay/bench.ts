@@ -95,12 +95,7 @@ class Bench {
       this.#compare(`${at}: packets`, 'per CPU second', reports, perCpuSecond, (server) =>
         rate === full ? null : { kind: 'ratio-at-least', bound: bounds[server] },
       );
-      const lost = [...reports].map(
-        ([server, list]) => `${server} ${formatNumber(median(list.map(lossOf)) * 100)} %`,
-      );
-      this.notes.push(
-        `${at}: lost, median: ${lost.join(', ')}; wrong: ${sumOf(reports, ({ wrong }) => wrong)}.`,
-      );
+      this.#noteLosses(at, reports);
     }
   }
 
@@ -129,9 +124,11 @@ class Bench {
         'us',
         reports,
         (report) => of(report) - floor,
-        (server) => (bound === null || server === 'portable' ? null : { kind: 'ratio-at-most', bound }),
+        () => (bound === null ? null : { kind: 'ratio-at-most', bound }),
       );
     }
+    // Who cannot carry the rate has long queues, and a tail that tells nothing but that.
+    this.#noteLosses(at, reports);
     if (!areFirst)
       this.notes.push(
         `${at}: latency is partly that of waiting for a core, as nobody may go first here: run as root.`,
@@ -286,6 +283,14 @@ class Bench {
         target: target(server),
       });
     }
+  }
+
+  #noteLosses(at: string, reports: ReadonlyMap<ServerName, readonly Report[]>): void {
+    const lost = [...reports].map(
+      ([server, list]) => `${server} ${formatNumber(median(list.map(lossOf)) * 100)} %`,
+    );
+    const wrong = sumOf(reports, (report) => report.wrong);
+    this.notes.push(`${at}: lost, median: ${lost.join(', ')}; wrong: ${wrong}.`);
   }
 
   #server(name: ServerName): Server {
