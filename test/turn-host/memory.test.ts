@@ -8,6 +8,8 @@ import { useRelay } from './stage.ts';
 const CLIENTS = 100;
 /** Ten thousand allocations in the rounds that are measured. */
 const TIMES_A_ROUND = 20;
+/** A guard against hanging, as these take half a minute where most tests take less than a second. */
+const TIMEOUT_MS = 900_000;
 /** Much less than the smallest record of an allocation; what the engine of JavaScript keeps for itself varies by some ten. */
 const MAX_BYTES_PER_ALLOCATION = 50;
 
@@ -40,4 +42,5 @@ it.each(['auto', 'portable'])(
     expect(stage.relay.allocations).toBe(0);
     expect(growthOfRound(held) / (TIMES_A_ROUND * CLIENTS)).toBeLessThan(MAX_BYTES_PER_ALLOCATION);
   },
+  TIMEOUT_MS,
 );
