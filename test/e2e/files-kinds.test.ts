@@ -4,7 +4,7 @@ import { deflateSync } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { crc32 } from '../../app/call/files/archive.ts';
 import { card, dropFiles, press, says } from './files-in-page.ts';
-import type { Person } from './harness.ts';
+import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
@@ -99,4 +99,26 @@ it('several files are several questions, many are one archive, and small picture
     await expect.poll(() => card(bob, name).getByRole('img').count()).toBe(0);
   }
   expect([...alice.problems, ...bob.problems]).toEqual([]);
+});
+
+it('what is offered while the code for files cannot be fetched is seen as soon as it can', async () => {
+  const url = stage.invitation();
+  const alice = await stage.join(url, 'Alice');
+  const bob = await stage.open(url, 'Bob');
+  let refused = 0;
+  const engine = '**/assets/engine-*.js';
+  await bob.page.route(engine, (route) => {
+    refused += 1;
+    return route.abort();
+  });
+  await bob.join();
+  await waitForMedia([alice, bob], 1);
+  await dropFiles(alice, { name: 'early.bin', sizeBytes: 1_000 });
+  await says(alice, 'early.bin', /Bob/);
+  // When the offer came, and once more unasked.
+  await expect.poll(() => refused).toBeGreaterThan(1);
+  expect(await card(bob, 'early.bin').count()).toBe(0);
+  await bob.page.unroute(engine);
+  await press(bob, 'early.bin', 'Accept');
+  await says(bob, 'early.bin', /complete and verified/);
 });

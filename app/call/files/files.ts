@@ -70,9 +70,12 @@ export function createFiles(
     return loading;
   }
 
-  /** Whoever needs it says so; here it is only wanted. */
+  /** Whoever needs it says so; here it is only wanted. What peers offer is not seen without it, so it is tried till it is here. */
   function preload(): void {
-    load().catch(() => undefined);
+    load().catch(() => {
+      if (timer !== null) clearTimeout(timer);
+      timer = scope.signal.aborted ? null : setTimeout(preload, PRELOAD_MS);
+    });
   }
 
   return {
