@@ -1,7 +1,7 @@
 /** Joining and talking with whatever devices there are, and changing them in mid-call. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { launchBrowser, openPerson, type Person, waitForMedia } from './harness.ts';
+import { absentCamera, launchBrowser, openPerson, type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 // The second of Chromium's fake cameras measures depth and gives no picture to send; the third does.
@@ -44,15 +44,6 @@ async function decodedByBob(bob: Person): Promise<{ video: boolean; audio: boole
     audio: (after?.audioSamples ?? 0) > (before?.audioSamples ?? 0),
   };
 }
-
-const absentCamera = () => {
-  const devices = navigator.mediaDevices;
-  const native = devices.getUserMedia.bind(devices);
-  devices.getUserMedia = (constraints) =>
-    constraints?.video
-      ? Promise.reject(new DOMException('Requested device not found', 'NotFoundError'))
-      : native(constraints);
-};
 
 const absentMicrophone = () => {
   const devices = navigator.mediaDevices;

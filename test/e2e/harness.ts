@@ -108,6 +108,16 @@ function observe(): void {
   };
 }
 
+/** Runs in the page before its scripts: there is no camera. */
+export function absentCamera(): void {
+  const devices = navigator.mediaDevices;
+  const native = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = (constraints) =>
+    constraints?.video
+      ? Promise.reject(new DOMException('Requested device not found', 'NotFoundError'))
+      : native(constraints);
+}
+
 /** Runs in the page before its scripts: whatever is chosen to be shared is a canvas of the size `SCREEN`. */
 export function fakeScreen(): void {
   navigator.mediaDevices.getDisplayMedia = () => {
