@@ -225,6 +225,8 @@ export abstract class Room<E> extends DurableObject<E> {
   }
 
   private pingTimes(): ReadonlyMap<SocketId, number> {
+    // An alarm may be what wakes the room: nobody is known before the state is.
+    this.state();
     const times = new Map<SocketId, number>();
     for (const { id, socket } of this.byId.values()) {
       const at = this.ctx.getWebSocketAutoResponseTimestamp(socket);

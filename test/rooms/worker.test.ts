@@ -108,6 +108,26 @@ describe('the Worker', () => {
     }
   });
 
+  it('[D2] keeps whoever pings when its alarm is what wakes it', async () => {
+    const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
+    const room = randomBytes(16).toString('base64url');
+    await fetch(`${worker.url}/limits?joinDeadlineMs=60000&staleMs=5000`);
+    const alice = await RoomClient.open(worker.url, room);
+    const alive = setInterval(() => alice.send('ping'), 200);
+    try {
+      await alice.join('alice-hello1');
+      const bob = await RoomClient.open(worker.url, room);
+      await bob.join('bob-hello123');
+      await worker.evict(room);
+      expect((await bob.closed).code).toBe(4008);
+      await alice.until(() => alice.heard.some(({ kind }) => kind === 'peer-left'));
+    } finally {
+      clearInterval(alive);
+      alice.end();
+      await worker.close();
+    }
+  });
+
   it('can be deployed', async () => {
     const out = await mkdtemp(join(tmpdir(), 'parley-deploy-'));
     try {
