@@ -1,6 +1,7 @@
 /**
  * Owns `npm test`: finds Chromium, runs vitest with its own output streaming by, and ends with one line that says how
- * many tests passed and failed; before it comes how many were passed over, if any were. Arguments are handed to vitest (`npm test -- test/unit`).
+ * many tests passed and failed; before it comes how many were passed over, if any were. Arguments are handed to vitest
+ * (`npm test -- test/unit`).
  *
  * Exit code 0 only when tests ran, all of them passed, and vitest itself reported no error.
  */
