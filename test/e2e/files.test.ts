@@ -156,11 +156,14 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
 function loseDone(): void {
   if (sessionStorage.getItem('parley-test-reloaded')) return;
   const DONE = 21;
-  const send = RTCDataChannel.prototype.send as (this: RTCDataChannel, data: ArrayBuffer) => void;
+  const send = RTCDataChannel.prototype.send as (
+    this: RTCDataChannel,
+    data: ArrayBufferView<ArrayBuffer>,
+  ) => void;
   RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: ArrayBufferView<ArrayBuffer>) {
     const kind = this.label === 'files' ? new Uint8Array(data.buffer, data.byteOffset)[1] : 0;
     if (kind === DONE) sessionStorage.setItem('parley-test-reloaded', 'yes');
-    else send.call(this, data as unknown as ArrayBuffer);
+    else send.call(this, data);
   } as typeof RTCDataChannel.prototype.send;
 }
 

@@ -111,6 +111,7 @@ describe('the Worker', () => {
   it('[D2] keeps whoever pings when its alarm is what wakes it', async () => {
     const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
     const room = randomBytes(16).toString('base64url');
+    // No deadline of a join is what wakes it first.
     await fetch(`${worker.url}/limits?joinDeadlineMs=60000&staleMs=5000`);
     const alice = await RoomClient.open(worker.url, room);
     const alive = setInterval(() => alice.send('ping'), 200);

@@ -16,6 +16,7 @@ import { createInvitation, formatInvitation, parseInvitation } from '../../app/c
 import type * as AppModels from '../../app/state/app-model.ts';
 import { ABOUT_PATH, type Address, type LocalMediaChoices } from '../../app/state/services.ts';
 import { SECTIONS } from '../../app/ui/about-sections.ts';
+import { fakeTransfer } from '../fixtures/ui-fixture/transfer.ts';
 
 type Models = typeof AppModels & { createRoot<T>(make: (dispose: () => void) => T): T };
 
@@ -179,30 +180,6 @@ function peer(key: string, changes: Partial<PeerSnapshot> = {}): PeerSnapshot {
     route: 'direct',
     screen: null,
     streams: null,
-    ...changes,
-  };
-}
-
-function transfer(changes: Partial<TransferSnapshot> = {}): TransferSnapshot {
-  return {
-    id: 'file-1',
-    direction: 'out',
-    peerKey: '',
-    name: 'a.bin',
-    type: '',
-    sizeBytes: 1,
-    state: 'offered',
-    pausedHere: false,
-    pausedThere: false,
-    reason: null,
-    problem: null,
-    newcomers: [],
-    canReopen: false,
-    doneBytes: 0,
-    bytesPerSecond: null,
-    secondsLeft: null,
-    file: null,
-    isPicture: false,
     ...changes,
   };
 }
@@ -654,13 +631,13 @@ describe('the call', () => {
     const { call, screen } = joined();
     const { change, transfers } = call;
     change({ peers: [peer('ben')] });
-    transfers.set([transfer({ peerKey: 'ben', state: 'waiting' })]);
+    transfers.set([fakeTransfer({ peerKey: 'ben', state: 'waiting' })]);
     const ben = () =>
       screen('call').files.transfers.map(({ peerName, isPeerHere }) => [peerName, isPeerHere]);
     expect(ben()).toEqual([['ben', true]]);
     change({ peers: [] });
     expect(ben()).toEqual([['ben', false]]);
-    transfers.set([transfer({ peerKey: 'ben', state: 'waiting', newcomers: ['cleo'] })]);
+    transfers.set([fakeTransfer({ peerKey: 'ben', state: 'waiting', newcomers: ['cleo'] })]);
     const newcomers = () => screen('call').files.transfers.map((one) => one.newcomers);
     expect(newcomers()).toEqual([[]]);
     change({ peers: [peer('cleo')] });
