@@ -25,7 +25,10 @@ declare global {
   }
 }
 
-/** Runs in the page before its scripts: keeps the channels at hand, and what they bring of files. */
+/**
+ * Runs in the page before its scripts: keeps the channels at hand, and from the page what they bring of files. The page offered
+ * nothing of what is answered there: honest as it is it would close the link before the other side does.
+ */
 function keepChannels(): void {
   const channels: RTCDataChannel[] = [];
   const heard: ArrayBuffer[] = [];
@@ -36,7 +39,10 @@ function keepChannels(): void {
     const channel = native.apply(this, args);
     channels.push(channel);
     if (channel.label === 'files')
-      channel.addEventListener('message', ({ data }) => data instanceof ArrayBuffer && heard.push(data));
+      channel.addEventListener('message', (event) => {
+        event.stopImmediatePropagation();
+        if (event.data instanceof ArrayBuffer) heard.push(event.data);
+      });
     return channel;
   };
 }
@@ -54,13 +60,14 @@ async function attack({ label, frames, times }: Orders): Promise<number> {
   const channels = (window.parleyChannels ?? []).filter(
     (channel) => channel.label === label && channel.readyState === 'open',
   );
+  const open = () => channels.filter(({ readyState }) => readyState === 'open');
   let sent = 0;
-  for (let time = 0; time < times; time += 1) {
-    for (const channel of channels)
+  for (let time = 0; time < times && open().length > 0; time += 1) {
+    for (const channel of open())
       for (const frame of bytes) {
         while (channel.bufferedAmount > 4 * 1024 * 1024 && channel.readyState === 'open')
           await new Promise((resolve) => setTimeout(resolve, 5));
-        if (channel.readyState !== 'open') return sent;
+        if (channel.readyState !== 'open') break;
         channel.send(frame);
         sent += 1;
       }
