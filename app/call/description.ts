@@ -1,6 +1,7 @@
 /**
- * What a peer's session description must satisfy before the browser is given it (DESIGN section 2). Pure text: knows
- * no peer connection. A description that arrived sealed is still a peer's input, and a peer may be hostile.
+ * What a peer's session description must satisfy before the browser is given it (DESIGN section 2), and what of an own one is
+ * said. Pure text: knows no peer connection. A description that arrived sealed is still a peer's input, and a peer may be
+ * hostile.
  */
 
 /** Longest SDP handed to the browser, in characters. */
@@ -65,6 +66,31 @@ export function isAddressable(candidate: string): boolean {
     /^[0-9a-f:.]*:[0-9a-f:.]*$/i.test(address) ||
     /^[0-9a-f-]+\.local$/i.test(address)
   );
+}
+
+/**
+ * Whether a candidate line can lead anywhere: RTCP has no path of its own here (RFC 8834 s4.5), which Firefox gathers for all
+ * the same, and of TCP browsers gather active candidates only (RFC 6544 s4.1), of which two never meet.
+ */
+export function isUsable(candidate: string): boolean {
+  return /^\S+ 1 udp /i.test(candidate);
+}
+
+/**
+ * An own description as it is sent: without candidates that lead nowhere, and without attributes of payload types that their
+ * section does not list (RFC 8866 s6.6). Firefox leaves those behind when codecs are chosen, and Chromium takes no such
+ * description.
+ */
+export function tidyDescription(sdp: string): string {
+  let formats: string[] = [];
+  return sdp
+    .split('\r\n')
+    .filter((line) => {
+      if (line.startsWith('m=')) formats = line.split(' ').slice(3);
+      const [, payloadType] = /^a=(?:rtpmap|fmtp|rtcp-fb):(\d+)/.exec(line) ?? [];
+      return payloadType ? formats.includes(payloadType) : !/^a=candidate:/.test(line) || isUsable(line);
+    })
+    .join('\r\n');
 }
 
 /** `AB:CD:…` as in RFC 8122 s5. */

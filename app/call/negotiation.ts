@@ -7,7 +7,7 @@
  * `ignoreOffer`, `isSettingRemoteAnswerPending`. Messages are handled one at a time, in order of arrival.
  */
 
-import { isAddressable } from './description.ts';
+import { isAddressable, isUsable, tidyDescription } from './description.ts';
 
 export interface CandidateInit {
   readonly candidate: string;
@@ -92,7 +92,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
     descriptionTimer = null;
     const local = pc.localDescription;
     if (signal.aborted || !local || (local.type !== 'offer' && local.type !== 'answer')) return;
-    options.send({ kind: 'description', type: local.type, sdp: local.sdp });
+    options.send({ kind: 'description', type: local.type, sdp: tidyDescription(local.sdp) });
   }
 
   function scheduleDescription(): void {
@@ -188,8 +188,7 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
         }
         return;
       }
-      // Browsers gather only active TCP candidates (RFC 6544 s4.1), and two of those never meet.
-      if (candidate.protocol === 'tcp') return;
+      if (!isUsable(candidate.candidate)) return;
       trickled.push({
         candidate: candidate.candidate,
         sdpMid: candidate.sdpMid,

@@ -4,6 +4,7 @@ import {
   inspectDescription,
   isAddressable,
   parseFingerprint,
+  tidyDescription,
 } from '../../app/call/description.ts';
 
 const own = Uint8Array.from({ length: 32 }, (_, index) => index);
@@ -60,4 +61,37 @@ it.each([
   ['candidate:1 1 udp', false],
 ])('%s needs no name server: %s', (candidate, expected) => {
   expect(isAddressable(candidate)).toBe(expected);
+});
+
+it('says of an own description nothing of payload types that are not offered, and no candidate that leads nowhere', () => {
+  // Of Firefox 153, after setCodecPreferences, shortened.
+  const lines = [
+    'v=0',
+    'm=audio 41545 UDP/TLS/RTP/SAVPF 109',
+    'a=candidate:0 1 UDP 2122187007 192.0.2.2 41545 typ host',
+    '!a=candidate:4 1 TCP 2105458943 192.0.2.2 9 typ host tcptype active',
+    '!a=candidate:0 2 UDP 2122187006 192.0.2.2 45778 typ host',
+    'a=candidate:2 1 UDP 92151807 127.0.0.1 65286 typ relay raddr 127.0.0.1 rport 65286',
+    'a=fmtp:109 maxplaybackrate=48000;stereo=1;useinbandfec=1',
+    'a=rtcp-fb:109 transport-cc',
+    'a=rtcp-fb:* nack',
+    'a=rtpmap:109 opus/48000/2',
+    '!a=rtpmap:120 VP8/90000',
+    'm=video 0 UDP/TLS/RTP/SAVPF 120 124',
+    'a=fmtp:120 max-fs=12288;max-fr=60',
+    'a=fmtp:124 apt=120',
+    '!a=fmtp:12 apt=120',
+    'a=rtcp-fb:120 nack pli',
+    '!a=rtcp-fb:121 nack',
+    '!a=rtcp-fb:99 ccm fir',
+    'a=rtpmap:120 VP8/90000',
+    'a=rtpmap:124 rtx/90000',
+    'm=application 0 UDP/DTLS/SCTP webrtc-datachannel',
+    'a=sctp-port:5000',
+    '',
+  ];
+  const own = lines.map((line) => line.replace('!', '')).join('\r\n');
+  const said = lines.filter((line) => !line.startsWith('!')).join('\r\n');
+  expect(tidyDescription(own)).toBe(said);
+  expect(tidyDescription(said)).toBe(said);
 });
