@@ -58,8 +58,9 @@ export function createReporter(): Reporter {
       const local = entries.get(pair?.localCandidateId ?? '');
       const next: Sample = {
         atMs: transport?.timestamp ?? 0,
-        received: transport?.bytesReceived ?? 0,
-        sent: transport?.bytesSent ?? 0,
+        // Firefox does not count by transport.
+        received: transport?.bytesReceived ?? pair?.bytesReceived ?? 0,
+        sent: transport?.bytesSent ?? pair?.bytesSent ?? 0,
         packets: inbound.reduce((sum, entry) => sum + (entry.packetsReceived ?? 0), 0),
         lost: inbound.reduce((sum, entry) => sum + (entry.packetsLost ?? 0), 0),
       };

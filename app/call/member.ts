@@ -160,6 +160,7 @@ export function createMember(options: MemberOptions): Member {
       case 'restart-ice':
         if (ids.size === 0 && link?.state() === 'failed') drop();
         else link?.restartIce();
+        void checkForSilence();
         break;
       case 'rebuild':
         if (ids.size === 0) drop();
@@ -185,9 +186,14 @@ export function createMember(options: MemberOptions): Member {
     const silent =
       (await isSilent(watched)) && (watched.state() !== 'connected' || (await isSilent(watched)));
     checking = false;
-    if (!silent || watched !== link || context.scope.signal.aborted) return;
-    if (ids.size > 0) apply('silent');
-    else drop();
+    if (watched !== link || context.scope.signal.aborted) return;
+    if (recovery.state === 'restarting') {
+      // Firefox stays connected while ICE restarts, and so has no event when it is done.
+      if (watched.state() !== 'connected' || !linkConfirmed) return;
+      if (silent) void checkForSilence();
+      else apply('connected');
+    } else if (silent && ids.size > 0) apply('silent');
+    else if (silent) drop();
   }
 
   function drop(): void {

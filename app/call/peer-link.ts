@@ -89,7 +89,7 @@ export interface PeerLink {
   setTracks(tracks: LocalTracks): void;
   /** How large the peer's picture is shown here: said once the link is confirmed, and then at every change. */
   setShown(of: PictureOf, size: ShownSize): void;
-  /** Bytes received over the selected candidate pair so far, of whatever kind. */
+  /** Grows with every byte received over the selected candidate pair, of whatever kind. */
   receivedBytes(): Promise<number>;
   /**
    * Makes a living peer send something even while all its media is off: a message on a reliable channel is acknowledged
@@ -424,7 +424,8 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       const report = await pc.getStats().catch(() => null);
       let bytes = 0;
       report?.forEach((entry: { type: string; bytesReceived?: number }) => {
-        if (entry.type === 'transport') bytes += entry.bytesReceived ?? 0;
+        // Firefox does not count by transport.
+        if (entry.type === 'transport' || entry.type === 'candidate-pair') bytes += entry.bytesReceived ?? 0;
       });
       return bytes;
     },

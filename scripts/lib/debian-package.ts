@@ -1,6 +1,8 @@
 /** Owns installing a package of Debian for the tests. Knows nothing of what the package is for. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 export interface DebianOptions {
   env?: NodeJS.ProcessEnv;
@@ -10,14 +12,14 @@ export interface DebianOptions {
 
 /**
  * Installs the package as root on a machine with apt, saying so on standard error; false where that cannot be. The lists are
- * fetched first: an image often comes without any.
+ * fetched first: an image often comes without any. Who asks while another installs waits its turn, since apt would fail.
  */
 export function installDebianPackage(name: string, options: DebianOptions = {}): boolean {
   const { env = process.env, aptGet = '/usr/bin/apt-get', isRoot = process.getuid?.() === 0 } = options;
   if (!isRoot || !existsSync(aptGet)) return false;
   process.stderr.write(`Installing the package ${name} ...\n`);
   const apt = (...words: string[]) =>
-    spawnSync(aptGet, words, {
+    spawnSync('flock', [join(tmpdir(), 'parley-apt.lock'), aptGet, ...words], {
       stdio: ['ignore', 2, 2],
       env: { ...env, DEBIAN_FRONTEND: 'noninteractive' },
     }).status === 0;

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { appendFileSync, writeFileSync } from 'node:fs';
-import type { Locator, Page } from 'playwright-core';
+import type { Locator } from 'playwright-core';
 import type { Person } from './harness.ts';
 
 declare global {
@@ -76,15 +76,23 @@ function makeInPage(files: readonly MadeFile[], pieceBytes: number, make: typeof
   };
 }
 
+/** A page of whatever browser. */
+interface Evaluates {
+  evaluate(code: string): Promise<unknown>;
+}
+
 /** Makes files in the page, to be dropped on the call by `parleyDrop`. */
-export function makeFile(page: Page, ...files: readonly MadeFile[]): Promise<void> {
-  return page.evaluate(`(${makeInPage})(${JSON.stringify(files)}, ${PIECE_BYTES}, ${makePiece})`);
+export async function makeFile(page: Evaluates, ...files: readonly MadeFile[]): Promise<void> {
+  await page.evaluate(`(${makeInPage})(${JSON.stringify(files)}, ${PIECE_BYTES}, ${makePiece})`);
 }
 
 /** Drops made files on the call. */
-export async function dropFiles(person: Person, ...files: readonly MadeFile[]): Promise<void> {
-  await makeFile(person.page, ...files);
-  await person.page.evaluate(() => window.parleyDrop?.());
+export async function dropFiles(
+  { page }: { readonly page: Evaluates },
+  ...files: readonly MadeFile[]
+): Promise<void> {
+  await makeFile(page, ...files);
+  await page.evaluate('parleyDrop()');
 }
 
 /** The card of a transfer. */

@@ -29,7 +29,7 @@ export function launchBrowser(
 }
 
 /** How long anything is waited for: a guard against hanging, not a measure of how fast it should be. */
-const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 60_000;
 
 export interface OpenOptions {
   /** What the browser allows, camera and microphone by default. */
@@ -83,7 +83,7 @@ declare global {
 }
 
 /** Runs in the page before its scripts: remembers peer connections, and keeps the fake camera small for two cores. */
-function observe(): void {
+export function observe(): void {
   const links: { pc: RTCPeerConnection; descriptions: number }[] = [];
   window.parleyTestLinks = links;
   const Native = window.RTCPeerConnection;
@@ -120,6 +120,8 @@ export function absentCamera(): void {
 
 /** Runs in the page before its scripts: whatever is chosen to be shared is a canvas of the size `SCREEN`. */
 export function fakeScreen(): void {
+  // A window that has no page yet has none.
+  if (!navigator.mediaDevices) return;
   navigator.mediaDevices.getDisplayMedia = () => {
     const canvas = document.createElement('canvas');
     canvas.width = 640;
@@ -189,7 +191,7 @@ export async function openPerson(
   };
 }
 
-async function sampleLinks(): Promise<LinkSample[]> {
+export async function sampleLinks(): Promise<LinkSample[]> {
   const samples: LinkSample[] = [];
   for (const { pc, descriptions } of window.parleyTestLinks ?? []) {
     // Closed, or made in advance and not in use yet.

@@ -14,9 +14,9 @@ import { Directory } from '../../turn-host/data-path/directory.ts';
 import type { Libc } from '../../turn-host/data-path/linux/libc.ts';
 import { proveBatching } from '../../turn-host/data-path/linux/proof.ts';
 import { Counter, createCounters } from '../../turn-host/metrics/counters.ts';
+import { libcFor } from '../fixtures/passed-over.ts';
 import { channelData } from './data-path-contract.ts';
 import { descriptors } from './descriptors.ts';
-import { libcFor } from './passed-over.ts';
 
 const loaded = await libcFor('the batched data path by itself');
 const counters = createCounters();

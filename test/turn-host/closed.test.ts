@@ -188,6 +188,28 @@ describe('under the policy room', () => {
     service.close();
   });
 
+  it('a member at the relay’s own address may be asked for by its own port, and is reached at its relayed one alone', async () => {
+    await stage.start({ TURN_PEER_POLICY: 'room' });
+    const [one, two] = [await stage.member('red.one'), await stage.member('red.two')];
+    const stranger = await stage.member('blue.one');
+    const [, at2] = [await one.allocate(), await two.allocate(), await stranger.allocate()];
+    const clientOf = ({ wire }: TurnClient) => ({ ip: '127.0.0.1', port: wire.localPort });
+    for (const [asking, asked] of [
+      [one, stranger],
+      [stranger, two],
+    ] as const) {
+      const { permission, channel } = await askForPeer(asking, clientOf(asked));
+      expect([permission.errorCode, channel.errorCode]).toEqual([403, 403]);
+    }
+    const ofTwo = await askForPeer(one, clientOf(two));
+    expect([ofTwo.permission.errorCode, ofTwo.channel.errorCode]).toEqual([0, 403]);
+    expect((await two.permit(clientOf(one))).errorCode).toBe(0);
+    one.send(clientOf(two), Buffer.from('past the relay'));
+    await expect.poll(() => stage.relay.counted('droppedByPolicy')).toBe(1);
+    one.send(at2, Buffer.from('through it'));
+    expect((await two.nextData())?.data.toString()).toBe('through it');
+  });
+
   it('members of one room reach each other by channel and by Send', async () => {
     await stage.start({ TURN_PEER_POLICY: 'room' });
     const [one, two] = [await stage.member('red.one'), await stage.member('red.two')];

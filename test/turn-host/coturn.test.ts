@@ -10,8 +10,8 @@ import { lanCertificate } from '../../scripts/lib/authority.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
 import { ensureCoturn } from '../fixtures/coturn.ts';
+import { libcFor, sayPassedOver } from '../fixtures/passed-over.ts';
 import { openClient } from './client.ts';
-import { libcFor, sayPassedOver } from './passed-over.ts';
 import { relayConfig } from './relay-config.ts';
 
 const run = promisify(execFile);

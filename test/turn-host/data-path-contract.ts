@@ -133,7 +133,7 @@ export function describeDataPath(
         }
         try {
           const flow = await on.openFlow({ client, relay, port, room: roomWords(room) });
-          directory.publish(relay, port, roomWords(room));
+          directory.publish(relay, port, roomWords(room), client);
           return flow;
         } catch (error) {
           directory.release(relay, port);

@@ -1,7 +1,7 @@
 import { createBatchedDataPath } from '../../turn-host/data-path/batched.ts';
 import { createPortableDataPath } from '../../turn-host/data-path/portable.ts';
+import { libcFor } from '../fixtures/passed-over.ts';
 import { describeDataPath } from './data-path-contract.ts';
-import { libcFor } from './passed-over.ts';
 
 describeDataPath('portable', createPortableDataPath);
 

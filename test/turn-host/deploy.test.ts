@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { sayPassedOver } from './passed-over.ts';
+import { sayPassedOver } from '../fixtures/passed-over.ts';
 
 const unit = readFileSync(new URL('../../turn-host/deploy/parley-relay.service', import.meta.url), 'utf8');
 const hasSystemd = spawnSync('systemd-analyze', ['--version'], { stdio: 'ignore' }).status === 0;

@@ -11,6 +11,10 @@ import { PRIVATE, SPECIAL, SPECIAL6, spellingsInIpv6 } from './special-addresses
 const RELAY = { ip: '192.0.2.77', port: 50_000 };
 const EXTERNAL_IP = '198.51.100.7';
 const RELAY6 = { ip: '2001:db8::77', port: 50_006 };
+/** Clients that share the relay's addresses. */
+const MEMBER = { ip: EXTERNAL_IP, port: 40_000 };
+const MEMBER6 = { ip: RELAY6.ip, port: 40_006 };
+const NOBODY = { ip: RELAY.ip, port: 40_002 };
 const RED = roomWords('red');
 const BLUE = roomWords('blue');
 
@@ -19,13 +23,13 @@ function policyNamed(name: PeerPolicyName, allowLoopback = false, externalIp = E
     { ip: RELAY.ip, externalIp, family: 4 },
     { ip: RELAY6.ip, externalIp: RELAY6.ip, family: 6 },
   ]);
-  for (const [relay, port, room] of [
-    [0, RELAY.port, RED],
-    [0, RELAY.port + 2, null],
-    [1, RELAY6.port, RED],
+  for (const [relay, port, room, client] of [
+    [0, RELAY.port, RED, MEMBER],
+    [0, RELAY.port + 2, null, NOBODY],
+    [1, RELAY6.port, RED, MEMBER6],
   ] as const) {
     directory.claim(relay, port);
-    directory.publish(relay, port, room);
+    directory.publish(relay, port, room, client);
   }
   directory.claim(0, RELAY.port + 1);
   return createPeerPolicy({ name, directory, listenAddresses: ['8.8.4.4', '2a00::53'], allowLoopback });
@@ -143,6 +147,44 @@ describe('the peer policy room', () => {
     expect(policy.mayPermit(gone)).toBe(false);
     expect(policy.mayPermit({ ...gone, isPermitted: true })).toBe(true);
     expect(policy.mayBind({ ...gone, isPermitted: true })).toBe(false);
+  });
+});
+
+describe('the peer policy room, of a client that shares an address with the relay', () => {
+  const policy = policyNamed('room');
+
+  it('permits the address to the client’s own room, and binds no channel', () => {
+    for (const { ip, port } of [MEMBER, MEMBER6]) {
+      expect([policy.mayPermit(ask(ip, port)), policy.mayBind(ask(ip, port))]).toEqual([true, false]);
+    }
+  });
+
+  it.each([
+    ['a stranger', ask(MEMBER.ip, MEMBER.port, BLUE)],
+    ['a user of no room', ask(MEMBER.ip, MEMBER.port, null)],
+    ['another port', ask(MEMBER.ip, MEMBER.port + 1)],
+    ['another address', ask('8.8.8.8', MEMBER.port)],
+    ['another spelling', ask(`::ffff:${MEMBER.ip}`, MEMBER.port)],
+    ['a client of no room', ask(NOBODY.ip, NOBODY.port)],
+    ['a user of no room asking for another', ask(NOBODY.ip, NOBODY.port, null)],
+  ])('refuses %s', (_name, request) => {
+    expect([policy.mayPermit(request), policy.mayBind(request)]).toEqual([false, false]);
+  });
+
+  it('forgets it with the allocation, and finds each of many', () => {
+    const directory = new Directory([{ ip: RELAY.ip, externalIp: RELAY.ip, family: 4 }]);
+    const many = createPeerPolicy({ name: 'room', directory, listenAddresses: [], allowLoopback: false });
+    const permitted = () =>
+      Array.from({ length: 500 }, (_, one) => many.mayPermit(ask(RELAY.ip, 1_024 + one))).filter(Boolean);
+    for (let one = 0; one < 500; one += 1) {
+      directory.claim(0, 50_000 + one);
+      directory.publish(0, 50_000 + one, RED, { ip: RELAY.ip, port: 1_024 + one });
+    }
+    expect(permitted().length).toBeGreaterThan(480);
+    for (let one = 0; one < 500; one += 1) {
+      directory.release(0, 50_000 + one);
+    }
+    expect(permitted()).toEqual([]);
   });
 });
 

@@ -1,4 +1,6 @@
 /** The installation of Debian's packages, by a stand-in for apt-get that writes down what it is asked. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,4 +36,20 @@ it('does nothing for whoever is not root, nor where there is no apt', () => {
   expect(installDebianPackage('hello', { aptGet: path, isRoot: false })).toBe(false);
   expect(installDebianPackage('hello', { aptGet: `${path}-not`, isRoot: true })).toBe(false);
   expect(asked()).toBe('');
+});
+
+it('does not ask apt while another of the tests does', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-apt-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const [path, lock] = [join(folder, 'apt-get'), join(folder, 'lock')];
+  // As apt does, it fails where its lock is held.
+  writeFileSync(path, `#!/bin/sh\nmkdir '${lock}' && sleep 0.3 && rmdir '${lock}'\n`, { mode: 0o755 });
+  const module = new URL('../../scripts/lib/debian-package.ts', import.meta.url).href;
+  const script = `import { installDebianPackage } from '${module}';
+    process.exitCode = installDebianPackage('hello', { aptGet: '${path}', isRoot: true }) ? 0 : 1;`;
+  const installs = ['one', 'another'].map(() =>
+    spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' }),
+  );
+  const codes = await Promise.all(installs.map(async (install) => (await once(install, 'exit'))[0]));
+  expect(codes).toEqual([0, 0]);
 });

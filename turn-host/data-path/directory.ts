@@ -1,6 +1,6 @@
 /**
- * Owns the directory of relayed addresses: which port of which relay address is in use, by which worker, for which room.
- * It lies in memory that all workers share, so that policy and hops hold across them. Must not know sockets or users.
+ * Owns the directory of relayed addresses: which port of which relay address is in use, by which worker, for which room and
+ * for a client at which address. It lies in memory that all workers share, so that policy and hops hold across them. Must not know sockets or users.
  *
  * A port is claimed by compare-and-swap before its socket is bound, so no two workers try the same one.
  */
@@ -20,10 +20,19 @@ export interface RelayAddress {
 export type RoomWords = Int32Array;
 
 const PORTS = 65_536;
-const WORDS_PER_PORT = 5;
+const WORDS_PER_PORT = 6;
 /** The first word of a port: 0 is free, else the worker's number and one, negative while it is claimed and not live. */
 const OWNER = 0;
 const ROOM = 1;
+const CLIENT = 5;
+/** Behind the ports: by the low bits of what a client's address comes to, which live port was its own last. */
+const CLIENT_SLOTS = 65_536;
+
+/** Where a client reaches the relay from, as the relay sees it. */
+export interface ClientAddress {
+  readonly ip: string;
+  readonly port: number;
+}
 
 /** The words of a room tag: 128 bits of its SHA-256, so that tags of any length compare as numbers. */
 export function roomWords(tag: string): RoomWords {
@@ -42,6 +51,8 @@ export class Directory {
   readonly shared: SharedArrayBuffer;
   readonly #worker: number;
   readonly #words: Int32Array;
+  /** Where the slots of clients begin. */
+  readonly #clients: number;
   /** By relay index: what peers and clients may call it. */
   readonly #bound: readonly IpWords[];
   readonly #external: readonly IpWords[];
@@ -49,7 +60,8 @@ export class Directory {
   /** `worker` is this thread's number, from 0. Without `shared` the directory is new. */
   constructor(addresses: readonly RelayAddress[], worker = 0, shared?: SharedArrayBuffer) {
     this.addresses = addresses;
-    this.shared = shared ?? new SharedArrayBuffer(addresses.length * PORTS * WORDS_PER_PORT * 4);
+    this.#clients = addresses.length * PORTS * WORDS_PER_PORT;
+    this.shared = shared ?? new SharedArrayBuffer((this.#clients + CLIENT_SLOTS) * 4);
     this.#worker = worker;
     this.#words = new Int32Array(this.shared);
     this.#bound = addresses.map((address) => ipWords(address.ip));
@@ -93,8 +105,11 @@ export class Directory {
   }
 
   /** Makes a claimed port live, for the members of `room` or, when null, of none. */
-  publish(index: number, port: number, room: RoomWords | null): void {
+  publish(index: number, port: number, room: RoomWords | null, client: ClientAddress): void {
     const at = this.#at(index, port);
+    const key = clientKey(ipWords(client.ip), client.port);
+    Atomics.store(this.#words, at + CLIENT, key);
+    Atomics.store(this.#words, this.#slot(key), index * PORTS + port);
     for (let word = 0; word < 4; word += 1) {
       Atomics.store(this.#words, at + ROOM + word, room?.[word] ?? 0);
     }
@@ -133,7 +148,33 @@ export class Directory {
     return named !== 0 && this.isLive(index, port);
   }
 
+  /**
+   * Whether a client with a live port of `room` reaches the relay from there. It errs where two clients' addresses come to the
+   * same number: one in 65,536 is forgotten for another, and one in four thousand million taken for another.
+   */
+  isClientOfRoom(ip: IpWords, port: number, room: RoomWords | null): boolean {
+    const key = clientKey(ip, port);
+    const entry = Atomics.load(this.#words, this.#slot(key));
+    const [index, relayed] = [Math.floor(entry / PORTS), entry % PORTS];
+    const isTheirs = Atomics.load(this.#words, this.#at(index, relayed) + CLIENT) === key;
+    return isTheirs && this.isLiveInRoom(index, relayed, room);
+  }
+
+  #slot(key: number): number {
+    return this.#clients + (key & (CLIENT_SLOTS - 1));
+  }
+
   #at(index: number, port: number): number {
     return (index * PORTS + port) * WORDS_PER_PORT;
   }
+}
+
+/** FNV-1a over 32-bit words, its high bits folded into the low ones. */
+function clientKey(ip: IpWords, port: number): number {
+  let key = 0x811c9dc5;
+  for (const word of [...ip, port]) {
+    key = Math.imul(key ^ word, 0x01000193);
+    key ^= key >>> 15;
+  }
+  return key;
 }

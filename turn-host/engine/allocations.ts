@@ -139,7 +139,7 @@ export class Allocations {
   add(allocation: LiveAllocation, lifetimeSeconds: number): void {
     const { flow, client } = allocation;
     this.#byFiveTuple.set(allocation.fiveTuple, allocation);
-    this.#options.directory.publish(flow.relay, flow.port, allocation.room);
+    this.#options.directory.publish(flow.relay, flow.port, allocation.room, client);
     if (client.kind === 'stream') {
       client.attach(flow);
     }

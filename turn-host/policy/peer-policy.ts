@@ -117,11 +117,10 @@ export function createPeerPolicy(options: PeerPolicyOptions): PeerPolicy {
     isSpecial(ip) ||
     (name !== 'lan' && isIPv4(ip) && PRIVATE.check(ip)) ||
     (isOwn(ip) && !isOpenLoopback(ip));
-  const relayOf = (ip: string): number => {
-    const words = new Int32Array(4);
+  const words = new Int32Array(4);
+  const relayOf = (ip: string): number =>
     // An IPv6 spelling of an IPv4 address is not that address: it is special.
-    return readIp(ip, words) && (isIPv4(ip) || familyOf(words) === 6) ? directory.relayIndexOf(words) : -1;
-  };
+    readIp(ip, words) && (isIPv4(ip) || familyOf(words) === 6) ? directory.relayIndexOf(words) : -1;
   const mayReach = ({ ip, port, room }: PeerRequest): boolean => {
     if (port === 0) {
       return false;
@@ -141,8 +140,16 @@ export function createPeerPolicy(options: PeerPolicyOptions): PeerPolicy {
       if (name !== 'room') {
         return relay >= 0 || !isClosed(peer.ip);
       }
-      // A permission is for an address, whatever the port (s9): one held is renewed also when that port is no more.
-      return mayReach(peer) || (relay >= 0 && peer.isPermitted && !directory.isLive(relay, peer.port));
+      if (relay < 0 || mayReach(peer)) {
+        return relay >= 0;
+      }
+      // A permission is for an address, whatever the port (s9). One held is renewed also when that port is no more. And where
+      // the relay shares its address with a member, be it by one NAT, Firefox asks with that member's own port, once.
+      return (
+        !directory.isLive(relay, peer.port) &&
+        (peer.isPermitted ||
+          (readIp(peer.ip, words) && directory.isClientOfRoom(words, peer.port, peer.room)))
+      );
     },
     mayBind: mayReach,
     isSpecial,
