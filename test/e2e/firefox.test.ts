@@ -56,6 +56,8 @@ const rolesInPage = () =>
 /** Runs in the page before its scripts: the keys it draws begin with one of these octets. Of a pair, the lower one offers. */
 function drawKeys(from: number, to: number): void {
   const { subtle } = crypto;
+  // A window that has no page yet has none.
+  if (!subtle) return;
   const native = subtle.generateKey.bind(subtle) as (...args: unknown[]) => Promise<CryptoKeyPair>;
   subtle.generateKey = (async (...args: unknown[]) => {
     for (;;) {
