@@ -121,8 +121,8 @@ it('from the lobby, the invitation and what was typed are kept', async () => {
 });
 
 it('from a call it opens beside it, without the key, and the call has not fetched it', async () => {
-  const alice = await stage.open(stage.invitation(), 'Alice');
-  const bob = await stage.open(alice.page.url(), 'Bob');
+  const alice = await stage.open(stage.invitation(), 'Alice', { voiceOnly: true });
+  const bob = await stage.open(alice.page.url(), 'Bob', { voiceOnly: true });
   await alice.join();
   await bob.join();
   await alice.tile('Bob').waitFor();

@@ -33,7 +33,7 @@ const names = (person: Person) =>
   );
 
 it('what has no room in the bar is under More by the same name, in the same order', async () => {
-  const alice = await stage.join(stage.invitation(), 'Alice');
+  const alice = await stage.join(stage.invitation(), 'Alice', { voiceOnly: true });
   for (const width of [320, 390, 768, 1280, 1920]) {
     await alice.page.setViewportSize({ width, height: 700 });
     await alice.page.waitForFunction((wanted) => innerWidth === wanted, width);
@@ -54,7 +54,7 @@ it('what has no room in the bar is under More by the same name, in the same orde
 });
 
 it('a button under More does what it does in the bar, and gives the focus where it leads', async () => {
-  const alice = await stage.join(stage.invitation(), 'Alice');
+  const alice = await stage.join(stage.invitation(), 'Alice', { voiceOnly: true });
   await alice.page.setViewportSize({ width: 320, height: 640 });
   await button(alice, 'More').click();
   await button(alice, 'People').click();
@@ -70,7 +70,7 @@ it('a button under More does what it does in the bar, and gives the focus where 
 });
 
 it('shortcuts are listed under ?, and the arrow keys, Home and End move along the bar', async () => {
-  const alice = await stage.join(stage.invitation(), 'Alice');
+  const alice = await stage.join(stage.invitation(), 'Alice', { voiceOnly: true });
   await alice.page.keyboard.press('?');
   const dialog = alice.page.getByRole('dialog', { name: 'Shortcuts' });
   await dialog.locator('kbd').first().waitFor();
@@ -94,8 +94,9 @@ it('shortcuts are listed under ?, and the arrow keys, Home and End move along th
 
 it('makes way on a touched screen after a while, for eyes only, and comes back with a touch', async () => {
   const url = stage.invitation();
-  await stage.join(url, 'Bob');
+  await stage.join(url, 'Bob', { voiceOnly: true });
   const alice = await stage.join(url, 'Alice', {
+    voiceOnly: true,
     // What a phone says of itself; the rest of its media queries are the browser's.
     init: () => {
       const native = window.matchMedia.bind(window);

@@ -135,11 +135,12 @@ it('two people: unread is counted and said, what is written is delivered, and th
 
 it('four people, through the relay alone: everyone, one only, and somebody who came later', async () => {
   const url = stage.invitation();
-  const [alice, bob, carol] = await meet(['Alice', 'Bob', 'Carol'], { relayOnly: true, url });
+  const options = { relayOnly: true, voiceOnly: true };
+  const [alice, bob, carol] = await meet(['Alice', 'Bob', 'Carol'], { ...options, url });
   await openChat(alice, bob, carol);
   await write(alice, 'Hello, both');
   await log(alice).getByText('Delivered to all 2').waitFor({ state: 'attached' });
-  const dave = await stage.join(url, 'Dave', { relayOnly: true });
+  const dave = await stage.join(url, 'Dave', options);
   await waitForMedia([alice, bob, carol, dave], 3);
   await openChat(dave);
   await log(dave).getByText('You see what is written from the moment you joined').waitFor();
@@ -167,7 +168,7 @@ it('four people, through the relay alone: everyone, one only, and somebody who c
 });
 
 it('what is written while a link is broken and the server away arrives once, in order, when both are back', async () => {
-  const [alice, bob] = await meet(['Alice', 'Bob']);
+  const [alice, bob] = await meet(['Alice', 'Bob'], { voiceOnly: true });
   await openChat(alice, bob);
   await write(alice, 'one');
   await soon(bob, ['Alice: one']);
@@ -188,7 +189,7 @@ it('what is written while a link is broken and the server away arrives once, in 
 });
 
 it('a hostile peer writes nothing but text, and a flood ends its link and nobody else’s', async () => {
-  const [alice, bob, mallory] = await meet(['Alice', 'Bob', 'Mallory']);
+  const [alice, bob, mallory] = await meet(['Alice', 'Bob', 'Mallory'], { voiceOnly: true });
   await openChat(alice, bob);
   const send = (frames: readonly string[], times = 1) =>
     mallory.page.evaluate(
@@ -242,7 +243,7 @@ it('a hostile peer writes nothing but text, and a flood ends its link and nobody
 });
 
 it('the log follows only whoever is at its end, counts what is too long, and keeps a draft', async () => {
-  const [alice, bob] = await meet(['Alice', 'Bob']);
+  const [alice, bob] = await meet(['Alice', 'Bob'], { voiceOnly: true });
   await openChat(alice, bob);
   await write(alice, 'line\n'.repeat(200));
   await soon(bob, [`Alice: ${'line\n'.repeat(200).trim()}`]);

@@ -52,7 +52,7 @@ async function dropContents(
 }
 
 it('several files are several questions, many are one archive, and small pictures show at once', async () => {
-  const [alice, bob] = await stage.meet(['Alice', 'Bob']);
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { voiceOnly: true });
   const told = bob.page.getByRole('status', { name: 'Notices' });
   await Promise.all([
     told.getByText('Alice offers 2 files').waitFor(),
@@ -103,8 +103,8 @@ it('several files are several questions, many are one archive, and small picture
 
 it('what is offered while the code for files cannot be fetched is seen as soon as it can', async () => {
   const url = stage.invitation();
-  const alice = await stage.join(url, 'Alice');
-  const bob = await stage.open(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  const bob = await stage.open(url, 'Bob', { voiceOnly: true });
   let refused = 0;
   const engine = '**/assets/engine-*.js';
   await bob.page.route(engine, (route) => {

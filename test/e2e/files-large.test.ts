@@ -73,10 +73,8 @@ function cut(person: Person): Promise<void> {
 
 it('200 MB arrive over a link cut three times: at most 1 MiB is sent again a cut, and no page holds 64 MiB', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice', { init: countChunks });
-  await alice.join();
-  const bob = await stage.open(url, 'Bob');
-  await bob.join();
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true, init: countChunks });
+  const bob = await stage.join(url, 'Bob', { voiceOnly: true });
   await waitForMedia([alice, bob], 1);
   await dropFiles(alice, { name: 'large.bin', sizeBytes: SIZE });
   await says(bob, 'large.bin', /offered by Alice/);

@@ -47,10 +47,10 @@ interface Two {
 
 async function two(how: Two = {}): Promise<[Person, Person]> {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice', how.alice);
+  const alice = await stage.open(url, 'Alice', { voiceOnly: true, ...how.alice });
   if (how.alicesWorker) await prefixWorker(alice, how.alicesWorker);
   await alice.join();
-  const bob = await stage.open(url, 'Bob', how.bob);
+  const bob = await stage.open(url, 'Bob', { voiceOnly: true, ...how.bob });
   if (how.bobsWorker) await prefixWorker(bob, how.bobsWorker);
   await bob.join();
   await alice.tile('Bob').waitFor();
@@ -235,8 +235,7 @@ it('a transfer goes on after either side left and joined again, in the same page
 
   // Then in another call, where it is nobody's business, and back.
   await alice.page.close();
-  const dave = await stage.open(stage.invitation(), 'Dave');
-  await dave.join();
+  const dave = await stage.join(stage.invitation(), 'Dave', { voiceOnly: true });
   const elsewhere = await joinInTab(alice, dave.page.url(), 'Alice');
   await seesOnlyNotes(elsewhere, dave, 'film.bin');
   await elsewhere.page.close();
@@ -322,15 +321,14 @@ async function leftFiles(): Promise<string[]> {
 
 it('a call clears away what nobody will ask for again: what is whole after hours, what is not after a day', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  await alice.join();
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
   const kept: [hours: number, left: string[]][] = [
     [0, ['unfinished.0', 'unfinished.0.meta', 'whole.0', 'whole.0.meta']],
     [2, ['unfinished.0', 'unfinished.0.meta']],
     [25, []],
   ];
   for (const [hours, left] of kept) {
-    const bob = await stage.open(url, 'Bob');
+    const bob = await stage.open(url, 'Bob', { voiceOnly: true });
     await bob.page.evaluate(leaveFiles);
     // Files cannot be made old, but the worker that looks at them can be told another time.
     await prefixWorker(bob, `const now = Date.now; Date.now = () => now() + ${hours} * 3600 * 1000;`);

@@ -47,9 +47,8 @@ it('four people: one takes it, one does not, and one who cannot receive for a wh
   const url = stage.invitation();
   const people: Person[] = [];
   for (const name of ['Alice', 'Bob', 'Carol', 'Dave']) {
-    const person = await stage.open(url, name, name === 'Dave' ? { init: gateChunks } : {});
-    await person.join();
-    people.push(person);
+    const how = name === 'Dave' ? { init: gateChunks } : {};
+    people.push(await stage.join(url, name, { voiceOnly: true, ...how }));
   }
   const [alice, bob, carol, dave] = people as [Person, Person, Person, Person];
   await waitForMedia(people, 3);
@@ -69,7 +68,7 @@ it('four people: one takes it, one does not, and one who cannot receive for a wh
 });
 
 it('either side pauses, goes on and cancels, and both say so', async () => {
-  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { init: gateChunks });
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { voiceOnly: true, init: gateChunks });
   let limit = 100;
   await letPass(bob, limit);
   await dropFiles(alice, { name: 'long.bin', sizeBytes: 30 * MB });
@@ -119,7 +118,7 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
   const size = 40 * MB;
   const chunks = Math.ceil(size / CHUNK_BYTES);
   const share = Math.ceil(chunks / 5);
-  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { init: gateChunks });
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { voiceOnly: true, init: gateChunks });
   await letPass(bob, share);
   await dropFiles(alice, { name: 'film.bin', sizeBytes: size });
   await press(bob, 'film.bin', 'Accept');
@@ -169,8 +168,8 @@ function loseDone(): void {
 
 it('a receiver who reloads before the sender has heard that all is there says so afterwards, and takes nothing twice', async () => {
   const url = stage.invitation();
-  const alice = await stage.join(url, 'Alice');
-  const bob = await stage.open(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  const bob = await stage.open(url, 'Bob', { voiceOnly: true });
   await bob.page.addInitScript(loseDone);
   await bob.page.addInitScript(gateChunks);
   await bob.page.reload();

@@ -1,6 +1,6 @@
 /** Reactions and raised hands between real browsers: seen by all alike, said once, and gone with whoever leaves. */
 import { expect, it } from 'vitest';
-import { absentCamera, type Person, waitForMedia } from './harness.ts';
+import { type Person, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -67,8 +67,7 @@ async function collectFloats(person: Person): Promise<() => Promise<string[]>> {
 
 it('four people, through the relay alone: one queue in one order, for who joins later too; a hand goes with its owner, and a reaction reaches all', async () => {
   const url = stage.invitation();
-  // Nobody looks at pictures here, and a dozen of them through one relay are a machine's whole work.
-  const options = { relayOnly: true, init: absentCamera };
+  const options = { relayOnly: true, voiceOnly: true };
   const alice = await stage.join(url, 'Alice', options);
   const bob = await stage.join(url, 'Bob', options);
   const carol = await stage.join(url, 'Carol', options);
@@ -110,7 +109,7 @@ it('four people, through the relay alone: one queue in one order, for who joins 
 });
 
 it('a hand keeps its place through a link made anew, and is not announced again', async () => {
-  const people = await stage.meet(['Alice', 'Bob']);
+  const people = await stage.meet(['Alice', 'Bob'], { voiceOnly: true });
   const [alice, bob] = people;
   await handButton(alice).click();
   await seesHands(bob, { Alice: 1 });
@@ -127,7 +126,7 @@ it('a hand keeps its place through a link made anew, and is not announced again'
         ({ pc }) => pc.remoteDescription && pc.connectionState === 'connected',
       ).length > 0 && (window.parleyTestLinks ?? []).filter(({ pc }) => pc.remoteDescription).length > 1,
   );
-  await waitForMedia([bob], 1);
+  await waitForMedia(people, 1);
   await seesHands(bob, { Alice: 1 });
   await seesHands(alice, { Alice: 1 });
   await handButton(bob).click();

@@ -36,6 +36,11 @@ export interface OpenOptions {
   readonly permissions?: readonly string[];
   /** Run in the page before its scripts, each self-contained. */
   readonly init?: (() => void) | readonly (() => void)[];
+  /**
+   * There is no camera, false by default. For where pictures are not the matter: each is encoded and decoded once for every
+   * pair of people, and a dozen of them are a small machine's whole work.
+   */
+  readonly voiceOnly?: boolean;
 }
 
 export interface JoinOptions {
@@ -60,6 +65,8 @@ export interface LinkSample {
 
 export interface Person {
   readonly name: string;
+  /** Opened without a camera: nobody waits for pictures of them. */
+  readonly voiceOnly?: boolean;
   readonly page: Page;
   readonly context: BrowserContext;
   /** Every address asked for so far, sockets included. */
@@ -159,6 +166,8 @@ export async function openPerson(
   context.setDefaultTimeout(PATIENCE_MS);
   await context.addInitScript(observe);
   await context.addInitScript(reportBreaches);
+  const { voiceOnly = false } = options;
+  if (voiceOnly) await context.addInitScript(absentCamera);
   for (const init of [options.init ?? []].flat()) await context.addInitScript(init);
   const page = await context.newPage();
   const requests: string[] = [];
@@ -170,6 +179,7 @@ export async function openPerson(
   await page.goto(url);
   return {
     name,
+    voiceOnly,
     page,
     context,
     requests,
@@ -236,9 +246,10 @@ export async function sampleLinks(): Promise<LinkSample[]> {
 const FIRST_LOOK_MS = 400;
 
 /**
- * Waits until every person has the tiles of `peers` others and decodes video and audio from each of them, all within one
- * look. The tiles are asked for because media may flow before a peer has proved who they are, and what is done in a call
- * reaches those alone who have.
+ * Waits until every person has the tiles of `peers` others, and decodes audio from each of them and video from each who was
+ * not opened `voiceOnly`, all within one look. Peers that are not among `people` are taken to have cameras. The tiles are
+ * asked for because media may flow before a peer has proved who they are, and what is done in a call reaches those alone who
+ * have.
  */
 export async function waitForMedia(people: readonly Person[], peers: number): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
@@ -250,9 +261,14 @@ export async function waitForMedia(people: readonly Person[], peers: number): Pr
     const complete = [...before, ...now].every(
       ({ tiles, links }) => tiles === peers && links.length === peers,
     );
-    const flowing = now.every(({ links }, person) =>
-      links.every((link, index) => hasGained(link, before[person]?.links[index])),
-    );
+    const flowing = now.every(({ links }, at) => {
+      const earlier = before[at]?.links ?? [];
+      const gaining = (what: 'audioSamples' | 'framesDecoded') =>
+        links.filter((link, index) => link[what] > (earlier[index]?.[what] ?? Infinity)).length;
+      const unseen = people.filter((other, index) => index !== at && other.voiceOnly).length;
+      // No frames come from the unseen: where so many links bring some, those are the links to all the others.
+      return gaining('audioSamples') === peers && gaining('framesDecoded') >= peers - unseen;
+    });
     if (complete && flowing) return;
     if (Date.now() > deadline) throw new Error(`media does not flow: ${JSON.stringify(now)}`);
     lookMs = complete ? 2 * lookMs : FIRST_LOOK_MS;
@@ -264,8 +280,4 @@ async function sees({ name, page, links }: Person) {
   // Each tile of somebody else's has one.
   const marks = page.getByRole('button', { name: /^Connection to /, includeHidden: true });
   return { name, tiles: await marks.count(), links: await links() };
-}
-
-function hasGained(now: LinkSample, before: LinkSample | undefined): boolean {
-  return !!before && now.framesDecoded > before.framesDecoded && now.audioSamples > before.audioSamples;
 }

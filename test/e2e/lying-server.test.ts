@@ -155,7 +155,7 @@ it('a welcome with ICE servers that no browser takes still leads to a call', asy
     { urls: ['stun:127.0.0.1?transport=carrier-pigeon'] },
   ];
   liar.lie((message) => [message.kind === 'welcome' ? { ...message, iceServers: broken } : message]);
-  await stage.meet(['Alice', 'Bob'], { url: stage.invitation(liar.url) });
+  await stage.meet(['Alice', 'Bob'], { url: stage.invitation(liar.url), voiceOnly: true });
 });
 
 it('a hello repeated under other ids, and many hellos under one id, neither hide its owner nor fill the call', async () => {
@@ -167,11 +167,12 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
     for (const letter of 'ABCDEFGHIJ') copies.push({ ...message, id: `${message.id.slice(0, -1)}${letter}` });
     return [...copies.slice(0, 5), message, ...copies.slice(5)];
   });
-  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url: stage.invitation(liar.url) });
+  const options = { url: stage.invitation(liar.url), voiceOnly: true };
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], options);
   expect(await alice.tile('Bob').count()).toBe(1);
   liar.lie(null);
 
-  const carol = await stage.join(stage.invitation(liar.url), 'Carol');
+  const carol = await stage.join(stage.invitation(liar.url), 'Carol', { voiceOnly: true });
   const id = `${'A'.repeat(8)}.${'A'.repeat(16)}`;
   liar.invent(() => Array.from({ length: 50 }, () => ({ kind: 'peer-joined' as const, id, hello })));
   await new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -1,8 +1,8 @@
 /** Pointing at a shared screen: the same spot for everybody, in pixels; and nothing of it while nobody points. */
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
-import { fakeScreen, type Person, SCREEN, waitForMedia } from './harness.ts';
-import { useStage } from './stage.ts';
+import { fakeScreen, type Person, SCREEN } from './harness.ts';
+import { type MemberOptions, useStage } from './stage.ts';
 
 const stage = useStage();
 
@@ -38,20 +38,13 @@ function keepPointers(): void {
   };
 }
 
-async function gather(
-  names: readonly string[],
-  relayOnly = false,
-): Promise<{ url: string; people: Person[] }> {
-  const url = stage.invitation();
-  const people: Person[] = [];
-  for (const name of names) {
-    const person = await stage.open(url, name, { init: [fakeScreen, keepPointers] });
-    await person.join({ relayOnly });
-    people.push(person);
-  }
-  await waitForMedia(people, people.length - 1);
-  return { url, people };
-}
+const PREPARED = { init: [fakeScreen, keepPointers] };
+
+/** They meet, with a screen to share and their pointer channels at hand. */
+const meet = <const Names extends readonly string[]>(
+  names: Names,
+  options: MemberOptions & { url?: string },
+) => stage.meet(names, { ...PREPARED, ...options });
 
 const button = (person: Person, name: string) => person.page.getByRole('button', { name, exact: true });
 const screenOf = (sharer: string) => `${sharer}'s screen`;
@@ -209,8 +202,8 @@ async function pointerMessages(person: Person): Promise<number> {
 }
 
 it('four people see one arrow at the same spot, in windows of any size, zoomed, and coming later; and a line that goes', async () => {
-  const { url, people } = await gather(['Alice', 'Bob', 'Carol']);
-  const [alice, bob, carol] = people as [Person, Person, Person];
+  const options = { url: stage.invitation(), voiceOnly: true };
+  const [alice, bob, carol] = await meet(['Alice', 'Bob', 'Carol'], options);
   await alice.page.setViewportSize({ width: 900, height: 1000 });
   await carol.page.setViewportSize({ width: 1500, height: 700 });
   await share(alice, [bob, carol]);
@@ -229,7 +222,7 @@ it('four people see one arrow at the same spot, in windows of any size, zoomed, 
   await seesAt(alice.page, 'Your screen', 'Bob', spot);
   await seesAt(carol.page, label, 'Bob', spot);
 
-  const dave = await stage.open(url, 'Dave', { init: [fakeScreen, keepPointers] });
+  const dave = await stage.open(options.url, 'Dave', { ...PREPARED, voiceOnly: true });
   await dave.page.setViewportSize({ width: 600, height: 900 });
   await dave.join();
   await seesAt(dave.page, label, 'Bob', spot);
@@ -248,8 +241,7 @@ it('four people see one arrow at the same spot, in windows of any size, zoomed, 
 });
 
 it('through the relay alone: by arrow keys and by touch, beside what is switched off, and in a window above everything', async () => {
-  const { people } = await gather(['Alice', 'Bob'], true);
-  const [alice, bob] = people as [Person, Person];
+  const [alice, bob] = await meet(['Alice', 'Bob'], { relayOnly: true });
   await share(alice, [bob]);
   const label = screenOf('Alice');
   await screenTile(bob, label).focus();
@@ -300,8 +292,7 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
 });
 
 it('sends nothing while nobody points, and never more than the display shows while somebody does', async () => {
-  const { people } = await gather(['Alice', 'Bob']);
-  const [alice, bob] = people as [Person, Person];
+  const [alice, bob] = await meet(['Alice', 'Bob'], { voiceOnly: true });
   await share(alice, [bob]);
   const label = screenOf('Alice');
   await moveTo(bob, label, { x: 0.5, y: 0.5 }, 5);
@@ -354,8 +345,7 @@ it('sends nothing while nobody points, and never more than the display shows whi
 });
 
 it('ten thousand pointers a second: memory and drawing stay bounded, the link is closed, and the others notice nothing', async () => {
-  const { people } = await gather(['Alice', 'Mallory', 'Carol']);
-  const [alice, mallory, carol] = people as [Person, Person, Person];
+  const [alice, mallory, carol] = await meet(['Alice', 'Mallory', 'Carol'], { voiceOnly: true });
   await share(alice, [mallory, carol]);
   await button(carol, 'Pointer').click();
   await followsPointer(carol, screenOf('Alice'));
@@ -418,7 +408,7 @@ it('ten thousand pointers a second: memory and drawing stay bounded, the link is
   expect((await heap()) - before).toBeLessThan(8 * 1024 * 1024);
   // Over the new link they may get.
   await mallory.page.keyboard.press('Escape');
-  // Carol's pointer went on meanwhile, and so does her picture.
+  // Carol's pointer went on meanwhile.
   await moveTo(carol, screenOf('Alice'), { x: 0.25, y: 0.75 });
   await button(alice, 'Pin your screen').click();
   await seesAt(alice.page, 'Your screen', 'Carol', { x: 0.25, y: 0.75 });

@@ -131,7 +131,11 @@ async function waitForCall(people: readonly [Person, Person]): Promise<void> {
 }
 
 it('a path that fell silent is mended by an ICE restart on the same connection, with the server and without', async () => {
-  const people = await stage.meet(['Alice', 'Bob'], { relayOnly: true, init: countRestarts });
+  const people = await stage.meet(['Alice', 'Bob'], {
+    relayOnly: true,
+    voiceOnly: true,
+    init: countRestarts,
+  });
   const [alice, bob] = people;
   await setTimes(people, [[RESTART_MS, NEVER_MS]]);
   const [first = []] = await iceNames(alice);
@@ -160,7 +164,7 @@ it('a path that fell silent is mended by an ICE restart on the same connection, 
 });
 
 it('where no path comes back both are told so, and Try again brings the call back once there is one', async () => {
-  const people = await stage.meet(['Alice', 'Bob'], { relayOnly: true });
+  const people = await stage.meet(['Alice', 'Bob'], { relayOnly: true, voiceOnly: true });
   const [alice, bob] = people;
   const told = ({ page }: Person, name: string) =>
     page.getByText(

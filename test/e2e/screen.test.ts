@@ -158,15 +158,16 @@ it('two people: a screen with its sound beside the camera, no renegotiation, and
 
 it('four people over the relay: two share at once, one without camera and microphone; who comes late sees both', async () => {
   const url = stage.invitation();
+  const options = { relayOnly: true, voiceOnly: true };
   const alice = await stage.join(url, 'Alice', { ...SHARES, permissions: [], relayOnly: true });
-  const bob = await stage.join(url, 'Bob', { ...SHARES, relayOnly: true });
-  const carol = await stage.join(url, 'Carol', { relayOnly: true });
+  const bob = await stage.join(url, 'Bob', { ...SHARES, ...options });
+  const carol = await stage.join(url, 'Carol', options);
   for (const name of ['Alice', 'Bob']) await carol.tile(name).waitFor();
   await alice.tile('Bob').waitFor();
   await share(alice).click();
   await share(bob).click();
   await waitForScreens([carol], 2);
-  const dave = await stage.join(url, 'Dave', { relayOnly: true });
+  const dave = await stage.join(url, 'Dave', options);
   for (const name of ['Alice', 'Bob']) {
     await screenTile(dave, name).waitFor();
     await expect.poll(() => quarters(dave, name)).toEqual(['r', 'g', 'b', 'rg']);
@@ -186,8 +187,8 @@ it('four people over the relay: two share at once, one without camera and microp
 
 it('the browser’s own capture: whole screen with its sound, for text and for motion', async () => {
   const url = stage.invitation();
-  const alice = await stage.join(url, 'Alice');
-  const bob = await stage.join(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  const bob = await stage.join(url, 'Bob', { voiceOnly: true });
   await alice.tile('Bob').waitFor();
   await alice.page.keyboard.press('s');
   await waitForScreens([bob], 1);
@@ -223,8 +224,8 @@ async function view(person: Person, name: string): Promise<number[]> {
 
 it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pins it, and axe finds nothing', async () => {
   const url = stage.invitation();
-  const alice = await stage.join(url, 'Alice', SHARES);
-  const bob = await stage.join(url, 'Bob');
+  const alice = await stage.join(url, 'Alice', { ...SHARES, voiceOnly: true });
+  const bob = await stage.join(url, 'Bob', { voiceOnly: true });
   await bob.tile('Alice').waitFor();
   await share(alice).click();
   await expect.poll(() => quarters(bob, 'Alice')).toEqual(['r', 'g', 'b', 'rg']);
@@ -312,7 +313,7 @@ it('a viewer zooms and moves a screen by keys alone, by wheel and by buttons, pi
 
 it('every failure says why, and sharing the call itself is warned about', async () => {
   const alice = await stage.join(stage.invitation(), 'Alice', {
-    permissions: ['camera', 'microphone'],
+    voiceOnly: true,
     init: () => {
       const answers: (() => Promise<MediaStream>)[] = [
         () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError')),

@@ -23,8 +23,8 @@ export interface Stage {
   /** Opens a page and joins. */
   join(url: string, name: string, options?: MemberOptions): Promise<Person>;
   /**
-   * Has people of these names join one call, one after the other, until each sees and hears all others. The options are
-   * everybody's; the invitation is a fresh one unless `url` is given.
+   * Has people of these names join one call, one after the other, until each sees and hears all others, or hears them where
+   * they are `voiceOnly`. The options are everybody's; the invitation is a fresh one unless `url` is given.
    */
   meet<const Names extends readonly string[]>(
     names: Names,

@@ -16,6 +16,7 @@ const button = (person: Person, name: string) => person.page.getByRole('button',
 it('alone, one is given the link: as text, to copy, and as a QR code of exactly that link', async () => {
   const url = stage.invitation();
   const alice = await stage.join(url, 'Alice', {
+    voiceOnly: true,
     // The clipboard belongs to whoever runs the tests.
     init: () => {
       navigator.clipboard.writeText = (text) => {
@@ -58,6 +59,7 @@ it('alone, one is given the link: as text, to copy, and as a QR code of exactly 
 
 it('where the clipboard is refused, the link is left selected', async () => {
   const alice = await stage.join(stage.invitation(), 'Alice', {
+    voiceOnly: true,
     init: () => {
       navigator.clipboard.writeText = () => Promise.reject(new DOMException('', 'NotAllowedError'));
     },
@@ -74,8 +76,8 @@ it('where the clipboard is refused, the link is left selected', async () => {
 
 it('another room password opens nothing: both are told, neither gets a tile, and the same one mends it', async () => {
   const url = stage.invitation();
-  const alice = await stage.join(url, 'Alice', { password: 'swordfish' });
-  const bob = await stage.join(url, 'Bob', { password: 'sailfish' });
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true, password: 'swordfish' });
+  const bob = await stage.join(url, 'Bob', { voiceOnly: true, password: 'sailfish' });
   for (const person of [alice, bob]) {
     await heading(person, 'Your key does not open this room').waitFor();
     await person.page.getByText('Somebody is here, but with another room password.').waitFor();
@@ -89,7 +91,7 @@ it('another room password opens nothing: both are told, neither gets a tile, and
 
 it('a full room says so and offers a way back; those inside notice nothing', async () => {
   const url = stage.invitation();
-  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url });
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url, voiceOnly: true });
   const carol = await stage.open(url, 'Carol');
   await button(carol, 'Join').click();
   await heading(carol, 'This call is full').waitFor();
@@ -111,7 +113,7 @@ it('a full room says so and offers a way back; those inside notice nothing', asy
 it('a page from an origin the server does not allow is told so', async () => {
   const stranger = await startStranger(stage.system.url);
   try {
-    const alice = await stage.open(stage.invitation(stranger.url), 'Alice');
+    const alice = await stage.open(stage.invitation(stranger.url), 'Alice', { voiceOnly: true });
     await button(alice, 'Join').click();
     await heading(alice, 'The server refused this page').waitFor();
     await alice.page.getByText('It accepts calls only from addresses its operator allows.').waitFor();
@@ -123,8 +125,8 @@ it('a page from an origin the server does not allow is told so', async () => {
 
 it('a server that is away is told of while it is, before and during a call', async () => {
   const url = stage.invitation();
-  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url });
-  const carol = await stage.open(stage.invitation(), 'Carol');
+  const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url, voiceOnly: true });
+  const carol = await stage.open(stage.invitation(), 'Carol', { voiceOnly: true });
   await stage.system.stopServer();
 
   const away = (person: Person) => person.page.getByText('The server is away. The call goes on; nobody new');
@@ -158,8 +160,8 @@ it('after Leave devices are off, the other side is alone, and Join again is a wh
 
 it('only a relay, and the server has none: that is said at once, to all it concerns, with a way out', async () => {
   const url = stage.invitation();
-  const alice = await stage.open(url, 'Alice');
-  const bob = await stage.open(url, 'Bob');
+  const alice = await stage.open(url, 'Alice', { voiceOnly: true });
+  const bob = await stage.open(url, 'Bob', { voiceOnly: true });
   await alice.join({ relayOnly: true });
   await alice.page.getByText('This server has no relay, so nobody can be reached').waitFor();
   await bob.join();
@@ -181,7 +183,7 @@ it('going back asks first, the focus on staying; the call runs meanwhile, and le
   await button(bob, 'Start a call').click();
   const url = bob.page.url();
   await bob.join();
-  const alice = await stage.join(url, 'Alice');
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
   await waitForMedia([alice, bob], 1);
   const question = bob.page.getByRole('dialog', { name: 'Leave the call?' });
   const focused = () => bob.page.evaluate(() => document.activeElement?.textContent);
