@@ -14,8 +14,18 @@ const FLAGS = [
   '--disable-component-update',
   '--disable-sync',
   '--no-first-run',
-  // Host candidates are loopback addresses here, and mDNS names need a network that tests do not have.
-  '--disable-features=WebRtcHideLocalIpsWithMdns',
+  `--disable-features=${[
+    // Host candidates are loopback addresses here, and mDNS names need a network that tests do not have.
+    'WebRtcHideLocalIpsWithMdns',
+    // Pages of the browser's own for an address bar that nobody sees: half of what opening a person costs.
+    'WebUIOmniboxPopup',
+    'WebUIOmniboxAimPopup',
+    // What asks servers of the browser's maker. Playwright's own list of features is lost to this one.
+    'AimEnabled',
+    'NetworkTimeServiceQuerying',
+    'OptimizationHints',
+    'PreconnectToSearch',
+  ].join(',')}`,
 ];
 
 /** Of a switch that is given twice, Chromium takes the last: `more` overrides what is above. */
