@@ -115,7 +115,7 @@ async function rejoin(person: Person): Promise<void> {
 }
 
 it('a transfer goes on where it was after the receiver reloads, and after the sender does and has the file again', async () => {
-  const size = 40 * MB;
+  const size = 20 * MB;
   const chunks = Math.ceil(size / CHUNK_BYTES);
   const share = Math.ceil(chunks / 5);
   const [alice, bob] = await stage.meet(['Alice', 'Bob'], { voiceOnly: true, init: gateChunks });
@@ -124,7 +124,7 @@ it('a transfer goes on where it was after the receiver reloads, and after the se
   await press(bob, 'film.bin', 'Accept');
   await expect.poll(() => taken(bob)).toBe(share);
   await rejoin(bob);
-  await says(bob, 'film.bin', /of 40\.0 MB from Alice/);
+  await says(bob, 'film.bin', /of 20\.0 MB from Alice/);
   await letPass(bob, share);
   await expect.poll(() => taken(bob)).toBe(share);
   await rejoin(alice);
