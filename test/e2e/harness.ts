@@ -128,6 +128,7 @@ export function observe(): void {
 /** Runs in the page before its scripts: there is no camera. */
 export function absentCamera(): void {
   const devices = navigator.mediaDevices;
+  if (!devices) return;
   const native = devices.getUserMedia.bind(devices);
   devices.getUserMedia = (constraints) =>
     constraints?.video
