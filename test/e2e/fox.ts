@@ -86,8 +86,9 @@ export function useFirefox(): Foxes {
 }
 
 function asFox(page: Page, problems: readonly string[]): Fox {
+  const selector = (role: string, name: string) => `aria/${name}[role="${role}"]`;
   async function find(role: string, name: string): Promise<ElementHandle<Element>> {
-    const found = await page.waitForSelector(`aria/${name}[role="${role}"]`);
+    const found = await page.waitForSelector(selector(role, name));
     if (!found) throw new Error(`no ${role} ${name}`);
     return found;
   }
@@ -96,7 +97,8 @@ function asFox(page: Page, problems: readonly string[]): Fox {
     problems,
     links: () => page.evaluate(sampleLinks),
     find,
-    press: async (button) => (await find('button', button)).click(),
+    // Once it stands still.
+    press: (button) => page.locator(selector('button', button)).click(),
     async says(words) {
       await page.waitForFunction((text) => document.body.textContent.includes(text), {}, words);
     },
