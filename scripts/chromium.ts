@@ -1,7 +1,7 @@
 /** Prints the path of the Chromium that the tests would use, installing it first where that is possible. */
 import { ensureChromium } from './lib/chromium.ts';
 
-const chromium = ensureChromium();
+const chromium = await ensureChromium();
 if (chromium.status === 'found') {
   process.stdout.write(`${chromium.path}\n`);
 } else {

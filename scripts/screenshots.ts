@@ -99,7 +99,7 @@ async function take(url: string, { name, query, to }: Shot): Promise<void> {
   process.stdout.write(`${name}\n`);
 }
 
-const found = ensureChromium();
+const found = await ensureChromium();
 if (found.status === 'missing') throw new Error(found.sentence);
 const server = await createServer({
   configFile: false,

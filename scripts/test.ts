@@ -72,7 +72,7 @@ function runVitest(reportPath: string, chromium: string): Promise<number> {
   });
 }
 
-const chromium = ensureChromium();
+const chromium = await ensureChromium();
 if (chromium.status === 'missing') {
   process.stderr.write(`${chromium.sentence}\n`);
   process.exit(1);

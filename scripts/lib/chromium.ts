@@ -72,8 +72,8 @@ function locateChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
 }
 
 /** Looks, and as root on a machine with apt installs Debian's Chromium when there is none. */
-export function ensureChromium(env: NodeJS.ProcessEnv = process.env): FoundChromium {
+export async function ensureChromium(env: NodeJS.ProcessEnv = process.env): Promise<FoundChromium> {
   const found = locateChromium(env);
   const mayInstall = found.status === 'missing' && (env.CHROMIUM ?? '') === '';
-  return mayInstall && installDebianPackage('chromium', { env }) ? locateChromium(env) : found;
+  return mayInstall && (await installDebianPackage('chromium', { env })) ? locateChromium(env) : found;
 }

@@ -66,7 +66,7 @@ async function run(names: readonly string[]): Promise<void> {
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((name) => !SECTIONS.has(name));
-const chromium = ensureChromium();
+const chromium = await ensureChromium();
 if (unknown !== undefined) {
   complain(`There is no section "${unknown}"; there are ${[...SECTIONS.keys()].join(', ')}.`);
   process.exitCode = 1;

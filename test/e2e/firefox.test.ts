@@ -13,7 +13,7 @@ const gate = await startRelayGate();
 const stage = useStage({ advertisedTurnPort: gate.port });
 beforeAll(() => gate.leadTo(stage.system.turnPort ?? 0));
 afterAll(() => gate.close());
-const firefox = useFirefox();
+const firefox = await useFirefox();
 
 declare global {
   interface Window {

@@ -42,8 +42,8 @@ export interface Foxes {
 }
 
 /** Registers the hooks; the returned object's `join` may be used inside tests only. */
-export function useFirefox(): Foxes {
-  const executablePath = ensureFirefox();
+export async function useFirefox(): Promise<Foxes> {
+  const executablePath = await ensureFirefox();
   let browser: Browser | undefined;
   const pages: Page[] = [];
 

@@ -16,7 +16,7 @@ import { relayConfig } from './relay-config.ts';
 
 const run = promisify(execFile);
 
-const hasCoturn = ensureCoturn();
+const hasCoturn = await ensureCoturn();
 if (!hasCoturn) {
   sayPassedOver('what is tried with coturn', 'it cannot be installed here; its Debian package has it');
 }

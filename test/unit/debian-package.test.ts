@@ -25,16 +25,16 @@ it.each([
   ['', true],
   ['update', true],
   ['install', false],
-])('fetches the lists, then installs, where %j fails', (fails, isInstalled) => {
+])('fetches the lists, then installs, where %j fails', async (fails, isInstalled) => {
   const { path, asked } = aptGet(fails);
-  expect(installDebianPackage('hello', { aptGet: path, isRoot: true })).toBe(isInstalled);
+  expect(await installDebianPackage('hello', { aptGet: path, isRoot: true })).toBe(isInstalled);
   expect(asked()).toBe(ASKED);
 });
 
-it('does nothing for whoever is not root, nor where there is no apt', () => {
+it('does nothing for whoever is not root, nor where there is no apt', async () => {
   const { path, asked } = aptGet('');
-  expect(installDebianPackage('hello', { aptGet: path, isRoot: false })).toBe(false);
-  expect(installDebianPackage('hello', { aptGet: `${path}-not`, isRoot: true })).toBe(false);
+  expect(await installDebianPackage('hello', { aptGet: path, isRoot: false })).toBe(false);
+  expect(await installDebianPackage('hello', { aptGet: `${path}-not`, isRoot: true })).toBe(false);
   expect(asked()).toBe('');
 });
 
@@ -46,7 +46,7 @@ it('does not ask apt while another of the tests does', async () => {
   writeFileSync(path, `#!/bin/sh\nmkdir '${lock}' && sleep 0.3 && rmdir '${lock}'\n`, { mode: 0o755 });
   const module = new URL('../../scripts/lib/debian-package.ts', import.meta.url).href;
   const script = `import { installDebianPackage } from '${module}';
-    process.exitCode = installDebianPackage('hello', { aptGet: '${path}', isRoot: true }) ? 0 : 1;`;
+    process.exitCode = (await installDebianPackage('hello', { aptGet: '${path}', isRoot: true })) ? 0 : 1;`;
   const installs = ['one', 'another'].map(() =>
     spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'ignore' }),
   );

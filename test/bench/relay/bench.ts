@@ -350,7 +350,7 @@ const unknown = asked.find((name) => !known.includes(name));
 if (unknown !== undefined) {
   complain(`There is nothing called "${unknown}"; there are ${known.join(', ')}.`);
   process.exitCode = 1;
-} else if (!ensureCoturn()) {
+} else if (!(await ensureCoturn())) {
   complain('The bench of the relay needs coturn beside it: install the package coturn.');
   process.exitCode = 1;
 } else if (process.platform !== 'linux' || availableParallelism() < 2) {
