@@ -1,6 +1,7 @@
 /**
  * Owns the directory of relayed addresses: which port of which relay address is in use, by which worker, for which room and
- * for a client at which address. It lies in memory that all workers share, so that policy and hops hold across them. Must not know sockets or users.
+ * for a client at which address. It lies in memory that all workers share, so that policy and hops hold across them. Must
+ * not know sockets or users.
  *
  * A port is claimed by compare-and-swap before its socket is bound, so no two workers try the same one.
  */
