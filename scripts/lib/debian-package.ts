@@ -11,8 +11,9 @@ export interface DebianOptions {
 }
 
 /**
- * Installs the package as root on a machine with apt, saying so on standard error; false where that cannot be. Never rejects. The lists are
- * fetched first: an image often comes without any. Who asks while another installs waits its turn, since apt would fail.
+ * Installs the package as root on a machine with apt, saying so on standard error; false where that cannot be, and never
+ * rejects. The lists are fetched first: an image often comes without any. Who asks while another installs waits its turn,
+ * since apt would fail.
  */
 export async function installDebianPackage(name: string, options: DebianOptions = {}): Promise<boolean> {
   const { env = process.env, aptGet = '/usr/bin/apt-get', isRoot = process.getuid?.() === 0 } = options;
