@@ -5,6 +5,7 @@
  * A link is numbered by its generation: the peer connections this pair has had. The side that offers first makes a new
  * one; the other follows the higher number, or asks for it.
  */
+import { MAX_CAPACITY } from '../../rooms/protocol/limits.ts';
 import type { PairKeys } from '../crypto/pair.ts';
 import type { Hello } from '../wire/hello.ts';
 import { decodeSignal, encodeSignal, type SignalFrame } from '../wire/signal.ts';
@@ -96,7 +97,8 @@ export type LinkedPeer = Omit<PeerSnapshot, 'screen'>;
 const SILENCE_MS = 1_500;
 /** How long a first link may take to form, and then its first picture to come, before somebody ought to be told. */
 const SETTLING_MS = 1_000;
-const MAX_IDS = 8;
+/** An honest room lists no more ids than it holds people, however many of them repeat one hello. */
+const MAX_IDS = MAX_CAPACITY;
 /** A generation this far ahead is no honest peer's. */
 const MAX_GENERATION_STEP = 1_000;
 /** New peer connections a peer can make us open: a few at once, then one in so many milliseconds. */
@@ -208,10 +210,15 @@ export function createMember(options: MemberOptions): Member {
     context.changed();
   }
 
+  /** Under which ids they are spoken to: as long as none has proved to be theirs, under all. */
+  function addresses(): Iterable<string> {
+    return provenId !== null && ids.has(provenId) ? [provenId] : ids;
+  }
+
   /** Seals and sends. What is too long to seal, or finds the room away, is lost: recovery asks again. */
-  function sendFrame(frame: SignalFrame): void {
+  function sendFrame(frame: SignalFrame, recipients = addresses()): void {
     const from = context.ownId();
-    for (const to of provenId !== null && ids.has(provenId) ? [provenId] : ids) {
+    for (const to of recipients) {
       Promise.resolve()
         .then(() => pair.seal(encodeSignal(frame), from, to))
         .then((data) => context.sendSignal(to, data))
@@ -219,16 +226,22 @@ export function createMember(options: MemberOptions): Member {
     }
   }
 
-  function sendSealed(message: NegotiationMessage, ofGeneration: number): void {
+  function sendSealed(message: NegotiationMessage, ofGeneration: number, recipients = addresses()): void {
     sendFrame(
       message.kind === 'description'
         ? { ...message, generation: ofGeneration, candidates: [] }
         : { ...message, generation: ofGeneration },
+      recipients,
     );
   }
 
-  function requestOffer(): void {
-    sendFrame({ kind: 'request-offer', generation });
+  function offerAgain(recipients = addresses()): void {
+    const offer = link?.pendingOffer();
+    if (offer) sendSealed(offer, linkGeneration, recipients);
+  }
+
+  function requestOffer(recipients = addresses()): void {
+    sendFrame({ kind: 'request-offer', generation }, recipients);
   }
 
   function rebuild(): void {
@@ -347,7 +360,7 @@ export function createMember(options: MemberOptions): Member {
     generation = Math.max(generation, theirs);
     if (!offersFirst) return;
     // They have not seen the offer that is on its way.
-    if (link && !linkConfirmed && theirs < linkGeneration) link.resend();
+    if (link && !linkConfirmed && theirs < linkGeneration) offerAgain();
     else apply('requested');
   }
 
@@ -358,8 +371,8 @@ export function createMember(options: MemberOptions): Member {
     ids: () => [...ids],
     listed(id) {
       const isNew = ids.size === 0;
-      if (ids.size >= MAX_IDS) {
-        const [oldest] = ids;
+      if (ids.size >= MAX_IDS && !ids.has(id)) {
+        const oldest = [...ids].find((one) => one !== provenId);
         if (oldest !== undefined) ids.delete(oldest);
       }
       ids.add(id);
@@ -371,9 +384,10 @@ export function createMember(options: MemberOptions): Member {
       } else if (recovery.state === 'unreachable') {
         apply('nudge');
       } else if (!linkConfirmed) {
-        // What was said while one of the two was away from the room is lost.
-        if (offersFirst) link?.resend();
-        else requestOffer();
+        // What was said while one of the two was away from the room is lost. Only this id has not heard it: an answer to
+        // all of them would grow with the square of the ids that repeat a hello.
+        if (offersFirst) offerAgain([id]);
+        else requestOffer([id]);
       }
       context.changed();
     },

@@ -46,8 +46,8 @@ export interface Negotiation {
    * recovery notices. So is what comes faster than it can be handled.
    */
   receive(message: NegotiationMessage): Promise<void>;
-  /** Sends the pending offer again, for a peer that may have missed it. */
-  resend(): void;
+  /** The offer that waits for its answer, for a peer that may have missed it; null where none was sent. */
+  pendingOffer(): NegotiationMessage | null;
   /** Restarts ICE (RFC 8445 s9). An offer that got no answer is taken back first: it would keep a new one from being made. */
   restartIce(): Promise<void>;
 }
@@ -87,12 +87,17 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
   let trickleIsUrgent = false;
   let trickled: CandidateInit[] = [];
 
+  function ownDescription(): NegotiationMessage | null {
+    const local = pc.localDescription;
+    if (signal.aborted || !local || (local.type !== 'offer' && local.type !== 'answer')) return null;
+    return { kind: 'description', type: local.type, sdp: tidyDescription(local.sdp) };
+  }
+
   function sendDescription(): void {
     if (descriptionTimer !== null) clearTimeout(descriptionTimer);
     descriptionTimer = null;
-    const local = pc.localDescription;
-    if (signal.aborted || !local || (local.type !== 'offer' && local.type !== 'answer')) return;
-    options.send({ kind: 'description', type: local.type, sdp: tidyDescription(local.sdp) });
+    const description = ownDescription();
+    if (description) options.send(description);
   }
 
   function scheduleDescription(): void {
@@ -229,9 +234,8 @@ export function createNegotiation(options: NegotiationOptions): Negotiation {
         });
       return chain;
     },
-    resend() {
-      if (pc.signalingState === 'have-local-offer') sendDescription();
-    },
+    pendingOffer: () =>
+      pc.signalingState === 'have-local-offer' && descriptionTimer === null ? ownDescription() : null,
     async restartIce() {
       if (signal.aborted) return;
       if (pc.signalingState === 'have-local-offer' && !isSettingRemoteAnswerPending) {

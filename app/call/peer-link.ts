@@ -81,8 +81,8 @@ export interface PeerLink {
   isControlOpen(): boolean;
   /** A message from the sealed signalling path. */
   receive(message: NegotiationMessage): void;
-  /** Sends the pending offer again: the peer may never have had it. */
-  resend(): void;
+  /** The offer that waits for its answer, for a peer that may never have had it; null where none was sent. */
+  pendingOffer(): NegotiationMessage | null;
   restartIce(): void;
   /** New ICE servers, for what is gathered from now on. */
   setIceServers(iceServers: RTCIceServer[]): void;
@@ -401,7 +401,7 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
     state: () => pc.connectionState,
     isControlOpen: () => control.readyState === 'open',
     receive: (message) => void negotiation.receive(message),
-    resend: () => negotiation.resend(),
+    pendingOffer: negotiation.pendingOffer,
     restartIce: () => void negotiation.restartIce(),
     setIceServers(iceServers) {
       if (ended) return;
