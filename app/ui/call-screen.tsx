@@ -20,7 +20,7 @@ import { LaterPart, loadLater } from './later-part.tsx';
 import { Panel } from './panel.tsx';
 import { DeviceSelects, Dialog, SafetyLine, ScreenHeading, SourceNote, Switch } from './parts.tsx';
 import { PointerSlot, PointerToggle } from './pointer-tools.tsx';
-import { ScreenToggle } from './screen-strip.tsx';
+import { ScreenToggle } from './screen-toggle.tsx';
 import { ShareLink } from './share.tsx';
 import { createShortcuts, type Shortcut } from './shortcuts.ts';
 import { CutOff, createAlone, Notices, Situation } from './situation.tsx';

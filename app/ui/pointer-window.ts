@@ -6,9 +6,9 @@ import { createEffect, createRoot, createSignal } from 'solid-js';
 import type { PointerModel } from '../state/pointer-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import { fitBox } from './content-box.ts';
+import { aspectOf } from './picture-aspect.ts';
 import { createPointerLayer } from './pointer-layer.ts';
 import { lookOf } from './pointer-overlay.tsx';
-import { aspectOf } from './tile.tsx';
 
 /** Not in the DOM library yet (WICG document-picture-in-picture s3). */
 export interface DocumentPictureInPicture {

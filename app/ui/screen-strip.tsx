@@ -1,38 +1,12 @@
-/**
- * The button that shares the own screen, and what there is to say of it: what the others see, what it is sent for, and why
- * it could not be shared.
- */
-import { ScreenShare, ScreenShareOff } from 'lucide';
+/** What there is to say of the own screen: what the others see, what it is sent for, and why it could not be shared. */
 import { type JSX, Show } from 'solid-js';
+import type { PointerModel } from '../state/pointer-model.ts';
 import type { ScreenModel, SharingView } from '../state/screen-model.ts';
-import { BarButton } from './bar.tsx';
-import { Icon } from './icon.tsx';
 import { Switch } from './parts.tsx';
-import { screenProblemWords, sharingWords } from './words.ts';
+import { SharerTools } from './sharer-tools.tsx';
+import { screenProblemWords, sharingWords } from './sharing-words.ts';
 
-/** A browser that cannot share keeps the button: pressing it says why. */
-export function ScreenToggle(props: { screen: ScreenModel }) {
-  const on = () => props.screen.state() === 'sharing';
-  return (
-    <BarButton
-      label="Share screen"
-      short="Share"
-      keys="S"
-      pressed={on()}
-      onClick={() => props.screen.toggle()}
-    >
-      <Show when={on()} fallback={<Icon of={ScreenShare} />}>
-        <Icon of={ScreenShareOff} />
-      </Show>
-    </BarButton>
-  );
-}
-
-export function ScreenStrip(props: {
-  screen: ScreenModel;
-  /** What else there is to do while sharing. */
-  children?: JSX.Element;
-}) {
+export function ScreenStrip(props: { screen: ScreenModel; pointer: PointerModel }) {
   const problem = () => {
     const code = props.screen.problem();
     return code && screenProblemWords(code);
@@ -66,7 +40,7 @@ export function ScreenStrip(props: {
       <Show when={props.screen.sharing()}>
         {(sharing) => (
           <Sharing screen={props.screen} sharing={sharing()}>
-            {props.children}
+            <SharerTools model={props.pointer} screen={props.screen} />
           </Sharing>
         )}
       </Show>

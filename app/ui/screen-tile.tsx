@@ -8,8 +8,9 @@ import type { PeerView, ShownSize } from '../state/call-model.ts';
 import type { ScreenModel } from '../state/screen-model.ts';
 import type { Box } from './grid-layout.ts';
 import { Icon } from './icon.tsx';
+import { aspectOf } from './picture-aspect.ts';
 import { tellShown } from './tell-shown.ts';
-import { aspectOf, createActive, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
+import { createActive, Pin, type PinState, placed, playStream, type TileSlot } from './tile.tsx';
 import { nameOr } from './words.ts';
 import { createZoom, type Zoom } from './zoom.ts';
 

@@ -12,8 +12,7 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
-import { SharerTools } from './pointer-tools.tsx';
-import { ScreenStrip } from './screen-strip.tsx';
+import { LaterPart } from './later-part.tsx';
 import { ShareLink } from './share.tsx';
 import { eventWords, nameOr, sourceWords } from './words.ts';
 
@@ -83,9 +82,9 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
     <div class="situation">
       <SourceStrip model={props.model} kind="microphone" />
       <SourceStrip model={props.model} kind="camera" />
-      <ScreenStrip screen={props.model.screen}>
-        <SharerTools model={props.model.pointer} screen={props.model.screen} />
-      </ScreenStrip>
+      <Show when={props.model.screen.problem() || props.model.screen.sharing()}>
+        <LaterPart part="ScreenStrip" props={{ screen: props.model.screen, pointer: props.model.pointer }} />
+      </Show>
       <Show when={props.model.isCutOff()}>
         <CutOff model={props.model} />
       </Show>

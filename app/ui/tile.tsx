@@ -6,6 +6,7 @@ import type { MediaModel } from '../state/media-model.ts';
 import type { CornerView } from './corner.ts';
 import type { Box } from './grid-layout.ts';
 import { Icon } from './icon.tsx';
+import { aspectOf } from './picture-aspect.ts';
 import { QualityMark } from './quality-mark.tsx';
 import { tellShown } from './tell-shown.ts';
 import { nameOr } from './words.ts';
@@ -276,10 +277,4 @@ function initialOf(name: string): string {
     ? name.charAt(0)
     : (new Intl.Segmenter().segment(name)[Symbol.iterator]().next().value?.segment ?? '');
   return first.slice(0, 8).toLocaleUpperCase();
-}
-
-export function aspectOf(element: EventTarget & HTMLVideoElement): number | null {
-  const { videoWidth, videoHeight } = element;
-  // A track that sends no picture reports 2x2 or nothing.
-  return videoWidth > 2 && videoHeight > 2 ? videoWidth / videoHeight : null;
 }
