@@ -27,6 +27,11 @@ export interface CallOptions {
 }
 
 export interface Call extends Observable<CallSnapshot> {
+  /**
+   * When there is time to draw: this side has said what a join has to say, and the others are at work with it. Never rejects,
+   * and is never later than a person takes for at once.
+   */
+  readonly underway: Promise<void>;
   /** This person's own screen. Those of the others are in the snapshot. */
   readonly screen: ScreenShare;
   readonly hands: RaisedHands;

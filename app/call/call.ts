@@ -5,7 +5,7 @@
 
 import { ROOM_PATH } from '../../rooms/protocol/limits.ts';
 import { memberKeyOf, sealHello } from '../crypto/hello-seal.ts';
-import type { Identity } from '../crypto/identity.ts';
+import { createNonce, type Identity } from '../crypto/identity.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
 import { cleanName, encodeHello, type Hello } from '../wire/hello.ts';
 import type { Call, CallOptions } from './call-types.ts';
@@ -37,6 +37,8 @@ export interface CallMaterial {
 
 const REFRESH_MS = 16;
 const SETTLING_REFRESH_MS = 250;
+/** What takes longer than this between a press and what follows is felt as a delay. */
+const AT_ONCE_MS = 100;
 /** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
 const TICK_MS = 15_000;
 const SLEEP_GAP_MS = 90_000;
@@ -64,6 +66,15 @@ export function createCall(
   const screen = createScreenSource();
   const screens = createScreenFeature(screen, refresh);
   scope.onClose(() => screen.close());
+  let setUnderway = () => {};
+  const underway = new Promise<void>((settle) => {
+    setUnderway = settle;
+  });
+  const underwayTimer = setTimeout(setUnderway, AT_ONCE_MS);
+  scope.onClose(() => {
+    clearTimeout(underwayTimer);
+    setUnderway();
+  });
   /** What the others know this person by; '' until it is computed, which is long before there is a link. */
   let ownKey = '';
   /** '' until the keys are there, which is before there is a link. */
@@ -87,12 +98,17 @@ export function createCall(
     chat,
   ];
 
+  function lookUnderway(): void {
+    if (mesh && !mesh.owesOffers()) setUnderway();
+  }
+
   /**
    * Screens are drawn from snapshots, and drawing takes longer than anything the engine does. While links form it would be in
    * their way, only to show tiles that have no picture yet: what changes then is told together, when the pictures are there
    * or after SETTLING_REFRESH_MS.
    */
   function refresh(): void {
+    lookUnderway();
     const delayMs = mesh?.isSettling() ? SETTLING_REFRESH_MS : REFRESH_MS;
     const atMs = performance.now() + delayMs;
     if (atMs >= refreshAtMs) return;
@@ -149,7 +165,7 @@ export function createCall(
       version: 1,
       publicKey: identity.publicKey,
       fingerprint,
-      nonce: identity.nonce,
+      nonce: createNonce(Date.now()),
       name: cleanName(options.name),
       capabilities: 0,
     };
@@ -165,13 +181,16 @@ export function createCall(
       keys,
       identity,
       connections,
-      ownFingerprint: fingerprint,
+      ownHello: hello,
       ownHelloBytes,
       relayOnly: options.relayOnly,
       words: options.words,
       tracks: ownTracks(),
       canSignal: () => room.snapshot().state === 'connected',
-      sendSignal: (to, data) => void room.send(to, data),
+      sendSignal: (to, data) => {
+        room.send(to, data);
+        lookUnderway();
+      },
       features,
       changed: refresh,
     });
@@ -219,6 +238,7 @@ export function createCall(
   return {
     snapshot: () => subject.snapshot(),
     subscribe: (listener) => subject.subscribe(listener),
+    underway,
     screen,
     hands: hands.face,
     files: files.face,

@@ -83,6 +83,8 @@ export interface Member {
   setShown(of: PictureOf, size: ShownSize): void;
   sayBye(): void;
   link(): PeerLink | null;
+  /** Whether this side has an offer to make before theirs can begin with the answer. */
+  owesOffer(): boolean;
   /** Whether the first link, or its first picture, is due within moments. */
   isSettling(): boolean;
   /** Signals that did not open or did not decode. */
@@ -118,6 +120,8 @@ export function createMember(options: MemberOptions): Member {
   let link: PeerLink | null = null;
   let linkScope: Scope | null = null;
   let linkGeneration = 0;
+  /** The highest generation whose description was handed to the room. */
+  let describedGeneration = 0;
   /** Whether the present link is confirmed, and whether any was since the person appeared: a tile stays meanwhile. */
   let linkConfirmed = false;
   let confirmed = false;
@@ -221,7 +225,10 @@ export function createMember(options: MemberOptions): Member {
     for (const to of recipients) {
       Promise.resolve()
         .then(() => pair.seal(encodeSignal(frame), from, to))
-        .then((data) => context.sendSignal(to, data))
+        .then((data) => {
+          if (frame.kind === 'description') describedGeneration = frame.generation;
+          context.sendSignal(to, data);
+        })
         .catch(() => undefined);
     }
   }
@@ -436,6 +443,7 @@ export function createMember(options: MemberOptions): Member {
     },
     sayBye: () => link?.sayBye(),
     link: () => link,
+    owesOffer: () => offersFirst && link !== null && describedGeneration < linkGeneration,
     isSettling: () =>
       performance.now() < settlesAtMs &&
       ids.size > 0 &&

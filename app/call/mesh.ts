@@ -12,6 +12,7 @@ import { memberKeyOf, openHello } from '../crypto/hello-seal.ts';
 import type { Identity } from '../crypto/identity.ts';
 import { derivePair } from '../crypto/pair.ts';
 import type { RoomKeys } from '../crypto/room-keys.ts';
+import type { Hello } from '../wire/hello.ts';
 import type { CallFeature } from './channels/link-port.ts';
 import type { ConnectionPool } from './connection-pool.ts';
 import { hasRelay, usableIceServers } from './ice-servers.ts';
@@ -27,8 +28,8 @@ export interface MeshOptions {
   readonly identity: Identity;
   /** Borrowed. */
   readonly connections: ConnectionPool;
-  readonly ownFingerprint: Uint8Array<ArrayBuffer>;
-  /** The plain bytes of the own hello: they salt every pair's keys. */
+  readonly ownHello: Hello;
+  /** Its plain bytes: they salt every pair's keys. */
   readonly ownHelloBytes: Uint8Array<ArrayBuffer>;
   readonly relayOnly: boolean;
   readonly words: NameWords;
@@ -53,6 +54,8 @@ export interface Mesh {
   isWelcomed(): boolean;
   /** Whether the room offers a relay; null until it said so. */
   hasRelay(): boolean | null;
+  /** Whether who was there before is still to be told what they wait for. */
+  owesOffers(): boolean;
   /** Whether somebody's link is about to form, or their first picture about to arrive. */
   isSettling(): boolean;
   /** Listed ids whose hello the room's keys do not open. */
@@ -87,7 +90,7 @@ export function createMesh(options: MeshOptions): Mesh {
 
   const context: MemberContext = {
     scope,
-    ownFingerprint: options.ownFingerprint,
+    ownFingerprint: options.ownHello.fingerprint,
     ownId: () => ownId,
     iceServers: () => iceServers,
     connect: () =>
@@ -148,7 +151,8 @@ export function createMesh(options: MeshOptions): Mesh {
     const raced = members.get(key);
     if (raced) return raced;
     if (!hasRoom()) return null;
-    const offersFirst = compareBytes(options.ownHelloBytes, bytes) < 0;
+    // Whoever joined later: an answerer's pictures flow sooner than an offerer's, and nobody waits as those do who pressed Join.
+    const offersFirst = compareBytes(options.ownHello.nonce, hello.nonce) > 0;
     const member = createMember({ key, hello, pair, offersFirst, context });
     members.set(key, member);
     return member;
@@ -220,6 +224,7 @@ export function createMesh(options: MeshOptions): Mesh {
     nameOf: (key) => peers().find((peer) => peer.key === key)?.name ?? '',
     isWelcomed: () => welcomed,
     hasRelay: () => (welcomed ? hasRelay(iceServers) : null),
+    owesOffers: () => !welcomed || [...members.values()].some((member) => member.owesOffer()),
     isSettling: () => [...members.values()].some((member) => member.isSettling()),
     strangers: () => strangers.size,
     member: (key) => members.get(key),

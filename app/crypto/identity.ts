@@ -8,13 +8,24 @@ export interface Identity {
   readonly publicKey: Uint8Array<ArrayBuffer>;
   /** ECDH P-256, not extractable; gone with the page, and with it every recorded signal (forward secrecy). */
   readonly privateKey: CryptoKey;
-  /** 32 random bytes. */
-  readonly nonce: Uint8Array<ArrayBuffer>;
 }
 
 export async function createIdentity(): Promise<Identity> {
   const algorithm = { name: 'ECDH', namedCurve: 'P-256' };
   const pair = await crypto.subtle.generateKey(algorithm, false, ['deriveBits']);
   const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
-  return { publicKey, privateKey: pair.privateKey, nonce: crypto.getRandomValues(new Uint8Array(32)) };
+  return { publicKey, privateKey: pair.privateKey };
+}
+
+/**
+ * 32 bytes: when one joined (milliseconds since 1970, 48 bits, big-endian), then random ones. The larger of two is whose
+ * joined later, as far as their clocks agree; only who offers first hangs on it. Whoever may read it is told as much by the
+ * sender reports of every stream (RFC 3550 s6.4.1).
+ */
+export function createNonce(nowMs: number): Uint8Array<ArrayBuffer> {
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const view = new DataView(nonce.buffer);
+  view.setUint16(0, Math.floor(nowMs / 2 ** 32));
+  view.setUint32(2, nowMs % 2 ** 32);
+  return nonce;
 }

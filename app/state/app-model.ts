@@ -70,6 +70,8 @@ export interface LobbyModel {
 
 export interface CallModel extends CallStore {
   readonly kind: 'call';
+  /** When there is time to draw it: at once as people feel it, but not before the join has said what it has to. */
+  readonly underway: Promise<void>;
   readonly link: string;
   readonly label: string;
   readonly name: string;
@@ -334,6 +336,7 @@ export function createApp(services: Services): AppModel {
       };
       return {
         kind: 'call',
+        underway: call.underway,
         ...store,
         link,
         label: invitation.label,

@@ -1,5 +1,5 @@
 /** Chooses the screen. */
-import { createEffect, Match, Switch } from 'solid-js';
+import { type Accessor, createComputed, createEffect, createSignal, Match, Switch, untrack } from 'solid-js';
 import type { AppModel, View } from '../state/app-model.ts';
 import { AboutScreen } from './about-screen.tsx';
 import { CallScreen } from './call-screen.tsx';
@@ -29,22 +29,43 @@ const TITLES: Readonly<Record<View['kind'], string>> = {
   about: 'How it works · Parley',
 };
 
+/**
+ * The screen to draw. Drawing a call takes as long as all that a join has to say together, and would hold it up: the lobby
+ * stays until that is said, and takes no more presses.
+ */
+function createDrawn(view: Accessor<View>): Accessor<View> {
+  const [drawn, setDrawn] = createSignal(view());
+  createComputed(() => {
+    const next = view();
+    const draw = () => {
+      if (view() !== next) return;
+      document.body.inert = false;
+      setDrawn(next);
+    };
+    if (next.kind !== 'call' || untrack(drawn).kind !== 'lobby') return draw();
+    document.body.inert = true;
+    void next.underway.then(draw);
+  });
+  return drawn;
+}
+
 export function App(props: { model: AppModel }) {
+  const view = createDrawn(() => props.model.view());
   createEffect(() => {
-    document.title = TITLES[props.model.view().kind];
+    document.title = TITLES[view().kind];
   });
   return (
     <Switch>
-      <Match when={is(props.model.view(), 'home')} keyed>
+      <Match when={is(view(), 'home')} keyed>
         {(model) => <Home model={model} />}
       </Match>
-      <Match when={is(props.model.view(), 'lobby')} keyed>
+      <Match when={is(view(), 'lobby')} keyed>
         {(model) => <Lobby model={model} />}
       </Match>
-      <Match when={is(props.model.view(), 'call')} keyed>
+      <Match when={is(view(), 'call')} keyed>
         {(model) => <CallScreen app={props.model} model={model} />}
       </Match>
-      <Match when={is(props.model.view(), 'about')} keyed>
+      <Match when={is(view(), 'about')} keyed>
         {(model) => <AboutScreen model={model} />}
       </Match>
     </Switch>

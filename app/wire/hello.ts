@@ -27,7 +27,7 @@ export interface Hello {
   readonly publicKey: Uint8Array<ArrayBuffer>;
   /** SHA-256 of the DTLS certificate: 32 bytes. */
   readonly fingerprint: Uint8Array<ArrayBuffer>;
-  /** 32 random bytes of this join. */
+  /** 32 bytes of this join: when it was, then random ones. */
   readonly nonce: Uint8Array<ArrayBuffer>;
   /** At most 40 code points, clean (`cleanName`). May be empty. */
   readonly name: string;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { type Person, waitForMedia } from './harness.ts';
+import { type Person, rolesInPage, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -30,7 +30,9 @@ it('two people see and hear each other directly, voice and picture in step and a
   for (const link of [...(await alice.links()), ...(await bob.links())]) {
     expect(link.localType).not.toBe('relay');
   }
-  // The one who offered, and the one who answered.
+  // Who joined later was the one who offered.
+  expect(await alice.page.evaluate(rolesInPage)).toEqual(['answer']);
+  expect(await bob.page.evaluate(rolesInPage)).toEqual(['offer']);
   for (const person of [alice, bob]) {
     expect((await playout(person)).streams).toEqual([0, 0, 2, 2]);
     // The browser has a time of playing only for streams that it keeps in step.

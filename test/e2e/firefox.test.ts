@@ -5,7 +5,7 @@ import { RESTART_MS } from '../../app/call/recovery.ts';
 import { sayPassedOver } from '../fixtures/passed-over.ts';
 import { dropFiles, hashOfMade, press, save, says } from './files-in-page.ts';
 import { type Fox, useFirefox } from './fox.ts';
-import { fakeScreen, type LinkSample, type Person, SCREEN } from './harness.ts';
+import { fakeScreen, type LinkSample, type Person, rolesInPage, SCREEN } from './harness.ts';
 import { startRelayGate } from './relay-gate.ts';
 import { useStage } from './stage.ts';
 
@@ -47,35 +47,11 @@ async function flows(people: readonly (Fox | Person)[]): Promise<void> {
     .toEqual(people.map(() => people.length - 1));
 }
 
-/** Runs in the page: whether it offered or answered, link by link. */
-const rolesInPage = () =>
-  (window.parleyTestLinks ?? []).flatMap(({ pc }) =>
-    pc.connectionState === 'connected' ? [pc.currentLocalDescription?.type] : [],
-  );
-
-/** Runs in the page before its scripts: the keys it draws begin with one of these octets. Of a pair, the lower one offers. */
-function drawKeys(from: number, to: number): void {
-  const { subtle } = crypto;
-  // A window that has no page yet has none.
-  if (!subtle) return;
-  const native = subtle.generateKey.bind(subtle) as (...args: unknown[]) => Promise<CryptoKeyPair>;
-  subtle.generateKey = (async (...args: unknown[]) => {
-    for (;;) {
-      const pair = await native(...args);
-      // The first is of the form (SEC 1 s2.3.3).
-      const [, first = 0] = new Uint8Array(await subtle.exportKey('raw', pair.publicKey));
-      if (first >= from && first < to) return pair;
-    }
-  }) as typeof subtle.generateKey;
-}
-
-const keysBetween = (from: number, to: number) => new Function(`(${drawKeys})(${from}, ${to})`) as () => void;
-
 withFirefox('it calls Chromium and its like, whoever offers first', async () => {
   const url = stage.invitation();
-  const fox = await firefox.join(url, 'Fox', { init: keysBetween(0x60, 0xa0) });
-  const ada = await stage.join(url, 'Ada', { init: keysBetween(0, 0x40) });
-  const zoe = await stage.join(url, 'Zoe', { init: keysBetween(0xc0, 0x100) });
+  const ada = await stage.join(url, 'Ada');
+  const fox = await firefox.join(url, 'Fox');
+  const zoe = await stage.join(url, 'Zoe');
   await flows([fox, ada, zoe]);
   expect((await fox.page.evaluate(rolesInPage)).sort()).toEqual(['answer', 'offer']);
   await zoe.page.getByRole('button', { name: 'Leave' }).click();

@@ -31,7 +31,6 @@ export interface Fox {
 export interface FoxOptions {
   readonly relayOnly?: boolean;
   /** Runs in the page before its scripts, self-contained. */
-  readonly init?: () => void;
 }
 
 export interface Foxes {
@@ -64,7 +63,7 @@ export async function useFirefox(): Promise<Foxes> {
 
   return {
     areThere: executablePath !== null,
-    async join(url, name, { relayOnly = false, init = () => {} } = {}) {
+    async join(url, name, { relayOnly = false } = {}) {
       if (!browser) throw new Error('there is no Firefox outside of a test');
       const context = await browser.createBrowserContext();
       const page = await context.newPage({ type: 'window' });
@@ -73,7 +72,7 @@ export async function useFirefox(): Promise<Foxes> {
       const problems: string[] = [];
       page.on('console', (message) => message.type() === 'error' && problems.push(message.text()));
       page.on('pageerror', (error) => problems.push(String(error)));
-      for (const before of [observe, fakeScreen, init]) await page.evaluateOnNewDocument(before);
+      for (const before of [observe, fakeScreen]) await page.evaluateOnNewDocument(before);
       await page.goto(url);
       const fox = asFox(page, problems);
       await (await fox.find('textbox', 'Your name')).type(name);

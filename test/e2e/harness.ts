@@ -253,6 +253,12 @@ export async function sampleLinks(): Promise<LinkSample[]> {
   return samples;
 }
 
+/** Runs in the page: whether it offered or answered, link by link. */
+export const rolesInPage = () =>
+  (window.parleyTestLinks ?? []).flatMap(({ pc }) =>
+    pc.connectionState === 'connected' ? [pc.currentLocalDescription?.type] : [],
+  );
+
 /** The first look at what flows; on a machine that decodes a frame a second each link needs a longer one. */
 const FIRST_LOOK_MS = 400;
 

@@ -89,6 +89,19 @@ it('another room password opens nothing: both are told, neither gets a tile, and
   await waitForMedia([alice, bob], 1);
 });
 
+it('who presses Join twice joins once', async () => {
+  const url = stage.invitation();
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  const bob = await stage.open(url, 'Bob', { voiceOnly: true });
+  const box = await button(bob, 'Join').boundingBox();
+  if (!box) throw new Error('no Join button');
+  await bob.page.mouse.dblclick(box.x + box.width / 2, box.y + box.height / 2);
+  await waitForMedia([alice, bob], 1);
+  // A second call of his would have found the room full.
+  expect(await heading(bob, 'This call is full').count()).toBe(0);
+  expect(await bob.page.evaluate(() => document.body.inert)).toBe(false);
+});
+
 it('a full room says so and offers a way back; those inside notice nothing', async () => {
   const url = stage.invitation();
   const [alice, bob] = await stage.meet(['Alice', 'Bob'], { url, voiceOnly: true });

@@ -152,6 +152,7 @@ function fakeCall() {
   const transfers = createSubject<readonly TransferSnapshot[]>([]);
   const sendFiles = vi.fn<Call['files']['send']>(() => Promise.resolve(true));
   const call: Call = {
+    underway: Promise.resolve(),
     screen: { ...screen, start() {}, stop() {}, setMode() {}, dismiss() {} },
     setShown() {},
     snapshot: subject.snapshot,

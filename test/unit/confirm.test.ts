@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createIdentity } from '../../app/crypto/identity.ts';
+import { createIdentity, createNonce } from '../../app/crypto/identity.ts';
 import { derivePair, type PairKeys } from '../../app/crypto/pair.ts';
 import { encodeHello } from '../../app/wire/hello.ts';
 
@@ -10,7 +10,8 @@ const OTHER_CERTIFICATE = new Uint8Array(32).fill(3);
 
 async function member(fingerprint: Uint8Array<ArrayBuffer>) {
   const identity = await createIdentity();
-  const { publicKey, nonce } = identity;
+  const { publicKey } = identity;
+  const nonce = createNonce(0);
   const hello = encodeHello({ version: 1, publicKey, nonce, fingerprint, name: '', capabilities: 0 });
   return { identity, hello };
 }

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decodeBase64Url, encodeBase64Url } from '../../app/crypto/base64url.ts';
+import { compareBytes } from '../../app/crypto/bytes.ts';
 import { memberKeyOf, openHello, sealHello } from '../../app/crypto/hello-seal.ts';
-import { createIdentity } from '../../app/crypto/identity.ts';
+import { createIdentity, createNonce } from '../../app/crypto/identity.ts';
 import { deriveRoomKeys } from '../../app/crypto/room-keys.ts';
 import { cleanName, decodeHello, encodeHello, type Hello } from '../../app/wire/hello.ts';
 
@@ -140,9 +141,16 @@ describe('identity', () => {
     const one = await createIdentity();
     const other = await createIdentity();
     expect(one.publicKey).toHaveLength(65);
-    expect(one.nonce).toHaveLength(32);
     expect(one.privateKey.extractable).toBe(false);
     expect(one.publicKey).not.toEqual(other.publicKey);
     await expect(crypto.subtle.exportKey('pkcs8', one.privateKey)).rejects.toThrow();
+  });
+
+  it('joins with a nonce that is larger the later that is, and never the same', () => {
+    const nonce = createNonce(1_800_000_000_500);
+    expect(nonce).toHaveLength(32);
+    expect(createNonce(1_800_000_000_500)).not.toEqual(nonce);
+    for (const laterMs of [1_800_000_000_501, 1_800_000_256_000, 4_000_000_000_000, 40_000_000_000_000])
+      expect(compareBytes(createNonce(laterMs), nonce)).toBeGreaterThan(0);
   });
 });

@@ -17,12 +17,11 @@ interface Member {
   readonly hello: Uint8Array<ArrayBuffer>;
 }
 
-function helloBytesOf(identity: Identity, name: string): Uint8Array<ArrayBuffer> {
-  const { publicKey, nonce } = identity;
+function helloBytesOf({ publicKey }: Identity, name: string): Uint8Array<ArrayBuffer> {
   return encodeHello({
     version: 1,
     publicKey,
-    nonce,
+    nonce: new Uint8Array(32).fill(4),
     fingerprint: new Uint8Array(32).fill(3),
     name,
     capabilities: 0,
@@ -89,7 +88,7 @@ describe('a sealed signal', () => {
     const jwk = { kty: 'EC', crv: 'P-256', x, y, d: scalar.toString('base64url') };
     const curve = { name: 'ECDH', namedCurve: 'P-256' };
     const privateKey = await crypto.subtle.importKey('jwk', jwk, curve, false, ['deriveBits']);
-    const identity = { publicKey, privateKey, nonce: new Uint8Array(32) };
+    const identity = { publicKey, privateKey };
     const own = { identity, hello: helloBytesOf(identity, 'Own') };
     const pair = present(await pairOf(own, peer));
 
