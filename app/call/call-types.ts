@@ -28,8 +28,8 @@ export interface CallOptions {
 
 export interface Call extends Observable<CallSnapshot> {
   /**
-   * When there is time to draw: this side has said what a join has to say, and the others are at work with it. Never rejects,
-   * and is never later than a person takes for at once.
+   * Resolves when there is time to draw: once the offers to those who are there are handed to the room, while they are being
+   * answered. After a tenth of a second in any case. Never rejects.
    */
   readonly underway: Promise<void>;
   /** This person's own screen. Those of the others are in the snapshot. */

@@ -37,7 +37,7 @@ export interface CallMaterial {
 
 const REFRESH_MS = 16;
 const SETTLING_REFRESH_MS = 250;
-/** What takes longer than this between a press and what follows is felt as a delay. */
+/** People take for immediate what follows a press within this time. */
 const AT_ONCE_MS = 100;
 /** A hidden page's timers may be held back for a minute; a gap longer than the two together is sleep. */
 const TICK_MS = 15_000;
@@ -230,7 +230,7 @@ export function createCall(
   scope.onClose(() => {
     if (refreshTimer !== null) clearTimeout(refreshTimer);
   });
-  // At once if it can be: what follows Join in the same task is the drawing of the call, and the socket opens meanwhile.
+  // At once if it can be: the socket need not wait for another task.
   if (material instanceof Promise) material.then(start).catch(() => end('failed'));
   else start(material);
   const reporter = createReporter();

@@ -67,9 +67,10 @@ export interface Member {
   isPresent(): boolean;
   /**
    * The room lists this person under `id`. Starts or mends the link as needed. Several ids are possible: an old socket of
-   * theirs that the room has not missed yet, or somebody who repeats their hello.
+   * theirs that the room has not missed yet, or somebody who repeats their hello. `afterAbsence`: this side was away from the
+   * room meanwhile, and what they said to it then is lost.
    */
-  listed(id: string): void;
+  listed(id: string, afterAbsence: boolean): void;
   /** The room lists `id` no longer. When it was the last one the link stays for as long as it carries anything. */
   unlisted(id: string): void;
   ids(): readonly string[];
@@ -83,7 +84,7 @@ export interface Member {
   setShown(of: PictureOf, size: ShownSize): void;
   sayBye(): void;
   link(): PeerLink | null;
-  /** Whether this side has an offer to make before theirs can begin with the answer. */
+  /** Whether an offer of this side's is still to be handed to the room. */
   owesOffer(): boolean;
   /** Whether the first link, or its first picture, is due within moments. */
   isSettling(): boolean;
@@ -99,7 +100,7 @@ export type LinkedPeer = Omit<PeerSnapshot, 'screen'>;
 const SILENCE_MS = 1_500;
 /** How long a first link may take to form, and then its first picture to come, before somebody ought to be told. */
 const SETTLING_MS = 1_000;
-/** An honest room lists no more ids than it holds people, however many of them repeat one hello. */
+/** An honest room lists no more ids than it can hold people, however many of them repeat one hello. */
 const MAX_IDS = MAX_CAPACITY;
 /** A generation this far ahead is no honest peer's. */
 const MAX_GENERATION_STEP = 1_000;
@@ -376,7 +377,7 @@ export function createMember(options: MemberOptions): Member {
     isListed: () => ids.size > 0,
     isPresent: () => ids.size > 0 || link !== null,
     ids: () => [...ids],
-    listed(id) {
+    listed(id, afterAbsence) {
       const isNew = ids.size === 0;
       if (ids.size >= MAX_IDS && !ids.has(id)) {
         const oldest = [...ids].find((one) => one !== provenId);
@@ -388,11 +389,12 @@ export function createMember(options: MemberOptions): Member {
         settlesAtMs = performance.now() + SETTLING_MS;
         arm(CONNECT_MS);
         if (offersFirst) open(generation + 1);
+        else if (afterAbsence) requestOffer([id]);
       } else if (recovery.state === 'unreachable') {
         apply('nudge');
       } else if (!linkConfirmed) {
-        // What was said while one of the two was away from the room is lost. Only this id has not heard it: an answer to
-        // all of them would grow with the square of the ids that repeat a hello.
+        // What was said while one of the two was away from the room is lost. Said to every id at every listing, it would grow
+        // with the square of the ids that repeat a hello.
         if (offersFirst) offerAgain([id]);
         else requestOffer([id]);
       }

@@ -54,7 +54,7 @@ export interface Mesh {
   isWelcomed(): boolean;
   /** Whether the room offers a relay; null until it said so. */
   hasRelay(): boolean | null;
-  /** Whether who was there before is still to be told what they wait for. */
+  /** Whether no welcome came yet, or an offer of ours is still to be handed to the room. */
   owesOffers(): boolean;
   /** Whether somebody's link is about to form, or their first picture about to arrive. */
   isSettling(): boolean;
@@ -151,14 +151,16 @@ export function createMesh(options: MeshOptions): Mesh {
     const raced = members.get(key);
     if (raced) return raced;
     if (!hasRoom()) return null;
-    // Whoever joined later: an answerer's pictures flow sooner than an offerer's, and nobody waits as those do who pressed Join.
-    const offersFirst = compareBytes(options.ownHello.nonce, hello.nonce) > 0;
+    // Whoever joined later offers: they wait for pictures most, and an answerer's flow sooner than an offerer's.
+    const later =
+      compareBytes(options.ownHello.nonce, hello.nonce) || compareBytes(options.ownHelloBytes, bytes);
+    const offersFirst = later > 0;
     const member = createMember({ key, hello, pair, offersFirst, context });
     members.set(key, member);
     return member;
   }
 
-  async function list({ id, hello }: MemberInfo): Promise<void> {
+  async function list({ id, hello }: MemberInfo, afterAbsence: boolean): Promise<void> {
     if (id === ownId) return;
     const member = await recognise(hello);
     if (scope.signal.aborted || member === 'self') return;
@@ -166,7 +168,7 @@ export function createMesh(options: MeshOptions): Mesh {
     if (holder !== member) holder?.unlisted(id);
     if (member) {
       strangers.delete(id);
-      member.listed(id);
+      member.listed(id, afterAbsence);
     } else if (strangers.size < MAX_STRANGERS) {
       strangers.add(id);
       options.changed();
@@ -184,13 +186,14 @@ export function createMesh(options: MeshOptions): Mesh {
           member.iceServersChanged();
           for (const id of member.ids()) if (!listed.has(id)) member.unlisted(id);
         }
-        await Promise.all(event.peers.map(list));
+        const afterAbsence = welcomed;
+        await Promise.all(event.peers.map((peer) => list(peer, afterAbsence)));
         welcomed = true;
         options.changed();
         return;
       }
       case 'peer-joined':
-        await list(event);
+        await list(event, false);
         return;
       case 'peer-left':
         if (strangers.delete(event.id)) options.changed();

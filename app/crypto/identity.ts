@@ -1,6 +1,6 @@
 /**
- * Who this page is for one join: an ephemeral key pair that cannot be taken out of the browser. Owns its making;
- * knows no room.
+ * Who this page is for one join: an ephemeral key pair that cannot be taken out of the browser, and a nonce. Owns their
+ * making; knows no room.
  */
 
 export interface Identity {
@@ -18,9 +18,8 @@ export async function createIdentity(): Promise<Identity> {
 }
 
 /**
- * 32 bytes: when one joined (milliseconds since 1970, 48 bits, big-endian), then random ones. The larger of two is whose
- * joined later, as far as their clocks agree; only who offers first hangs on it. Whoever may read it is told as much by the
- * sender reports of every stream (RFC 3550 s6.4.1).
+ * For a hello, 32 bytes: the time of the join (milliseconds since 1970, 48 bits, big-endian), then random bytes. Of two
+ * nonces the larger belongs to the later join, as far as the clocks agree; only who offers first depends on it.
  */
 export function createNonce(nowMs: number): Uint8Array<ArrayBuffer> {
   const nonce = crypto.getRandomValues(new Uint8Array(32));

@@ -70,7 +70,7 @@ export interface LobbyModel {
 
 export interface CallModel extends CallStore {
   readonly kind: 'call';
-  /** When there is time to draw it: at once as people feel it, but not before the join has said what it has to. */
+  /** Resolves when there is time to draw it, a tenth of a second after joining at the latest. */
   readonly underway: Promise<void>;
   readonly link: string;
   readonly label: string;

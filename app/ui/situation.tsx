@@ -12,7 +12,7 @@ import {
 } from 'solid-js';
 import type { CallModel } from '../state/app-model.ts';
 import type { SourceKind } from '../state/media-model.ts';
-import { LaterPart } from './later-part.tsx';
+import { LaterPart, loadLater } from './later-part.tsx';
 import { ShareLink } from './share.tsx';
 import { eventWords, nameOr, sourceWords } from './words.ts';
 
@@ -78,6 +78,10 @@ export function Situation(props: { model: CallModel; alone: boolean }) {
   const connecting = () => view().peers.filter((peer) => peer.state === 'connecting');
   const nobody = () => view().peers.length === 0;
   const title = () => situationTitle(props.model, props.alone);
+  createEffect(() => {
+    // While the browser asks what to share there is time for it.
+    if (props.model.screen.state() === 'choosing') void loadLater().catch(() => {});
+  });
   return (
     <div class="situation">
       <SourceStrip model={props.model} kind="microphone" />

@@ -1,6 +1,6 @@
 /**
- * Every sentence keyed by a code of the engine, but those that have a file beside what shows them. Owns the words, and
- * nothing else.
+ * The sentences for the engine's codes; those about sharing a screen are in `sharing-words.ts`. Owns the words, and nothing
+ * else.
  */
 import type { LinkProblem } from '../state/app-model.ts';
 import type { EndCode, PeerState, Route } from '../state/call-model.ts';

@@ -30,7 +30,6 @@ export interface Fox {
 
 export interface FoxOptions {
   readonly relayOnly?: boolean;
-  /** Runs in the page before its scripts, self-contained. */
 }
 
 export interface Foxes {

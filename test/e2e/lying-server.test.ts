@@ -195,6 +195,24 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
   await waitForMedia([alice, bob], 1);
 });
 
+it('who was away unnoticed, and returns, meets at once who joined meanwhile', async () => {
+  liar.lie(null);
+  const url = stage.invitation(liar.url);
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  await alice.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
+  liar.setAway(true);
+  const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
+  const described = () =>
+    bob.page.evaluate(() => (window.parleyTestLinks ?? []).filter((link) => link.descriptions > 0).length);
+  // His offer goes to a socket that nobody reads.
+  await expect.poll(described).toBe(1);
+  liar.setAway(false);
+  await alice.page.evaluate(() => dispatchEvent(new Event('online')));
+  await waitForMedia([alice, bob], 1);
+  // The offer of then was answered, before there was a reason to make another connection.
+  expect(await described()).toBe(1);
+});
+
 it('a call in silence and darkness survives a false farewell', async () => {
   liar.lie(null);
   const before = victimsSoFar();

@@ -17,6 +17,8 @@ export interface LyingServer {
   lie(lie: Lie | null): void;
   /** Says something nobody asked for to every browser. */
   invent(messages: (victim: number) => readonly ServerMessage[]): void;
+  /** Ends every browser's socket without the room hearing of it, and takes no other until told so. */
+  setAway(away: boolean): void;
   /** Everything the real room said so far, by browser. */
   heard(victim: number): readonly ServerMessage[];
   close(): Promise<void>;
@@ -26,6 +28,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
   const target = new URL(truth);
   const victims: { socket: WebSocket; heard: ServerMessage[] }[] = [];
   let lie: Lie | null = null;
+  let isAway = false;
 
   const http = createServer((incoming, response) => {
     const forwarded = request(
@@ -45,6 +48,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
   });
   const sockets = new WebSocketServer({
     server: http,
+    verifyClient: () => !isAway,
     handleProtocols: (offered) => [...offered][0] ?? false,
   });
 
@@ -71,7 +75,9 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
     });
     room.on('error', () => browser.terminate());
     room.on('close', () => browser.close());
-    browser.on('close', () => room.terminate());
+    browser.on('close', () => {
+      if (!isAway) room.terminate();
+    });
   });
 
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -84,6 +90,10 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
       victims.forEach(({ socket }, victim) => {
         for (const message of messages(victim)) say(socket, message);
       });
+    },
+    setAway(away) {
+      isAway = away;
+      if (away) for (const { socket } of victims) socket.terminate();
     },
     heard: (victim) => victims[victim]?.heard ?? [],
     async close() {
