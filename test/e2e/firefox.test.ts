@@ -198,8 +198,7 @@ withFirefox('what people do besides talking goes both ways', async () => {
   await fox.page.keyboard.press('h');
   await ada.tile('Fox').getByText('Hand raised').waitFor();
   await ada.page.keyboard.press('r');
-  await ada.page.getByRole('menuitem', { name: 'Heart' }).click();
-  await fox.says('❤️');
+  await Promise.all([fox.says('❤️'), ada.page.getByRole('menuitem', { name: 'Heart' }).click()]);
 
   await fox.page.keyboard.press('s');
   await points(ada, 'Ada', fox, [0.6, 0.4]);

@@ -20,7 +20,7 @@ declare global {
     /** How often ICE was restarted. */
     parleyTestRestarts?: number;
     /** What control channels are to send, while a list is here to keep it back in. */
-    parleyTestKept?: (() => void)[] | undefined;
+    parleyTestKept?: { readonly isDescription: boolean; readonly deliver: () => void }[] | undefined;
   }
 }
 
@@ -39,8 +39,13 @@ function keepControl(): void {
   const native = RTCDataChannel.prototype.send as (this: RTCDataChannel, data: Uint8Array) => void;
   RTCDataChannel.prototype.send = function (this: RTCDataChannel, data: unknown) {
     const deliver = () => native.call(this, data as Uint8Array);
-    if (this.label === 'control' && window.parleyTestKept) window.parleyTestKept.push(deliver);
-    else deliver();
+    if (this.label !== 'control' || !window.parleyTestKept) deliver();
+    else
+      window.parleyTestKept.push({
+        // Version and kind (app/wire/control.ts) are its first octets.
+        isDescription: data instanceof Uint8Array && data[1] === 2,
+        deliver,
+      });
   };
 }
 
@@ -207,14 +212,16 @@ it('offers that cross are settled every time: one session for both, frames flowi
       });
     // Both have made an offer, and neither has seen the other's.
     for (const person of people) {
-      await expect.poll(() => person.page.evaluate(() => window.parleyTestKept?.length)).toBeGreaterThan(0);
+      const hasDescribed = () =>
+        person.page.evaluate(() => window.parleyTestKept?.some((one) => one.isDescription));
+      await expect.poll(hasDescribed).toBe(true);
       expect(await signalingStates(person)).toEqual(['have-local-offer']);
     }
     for (const { page } of people)
       await page.evaluate(() => {
         const kept = window.parleyTestKept ?? [];
         window.parleyTestKept = undefined;
-        for (const deliver of kept) deliver();
+        for (const { deliver } of kept) deliver();
       });
     names = await waitForRestart(people, names);
     await waitForMedia(people, 1);

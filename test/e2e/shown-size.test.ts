@@ -52,6 +52,7 @@ it('a picture is sent in the size it is shown, not at all while its page is hidd
   await bob.page.setViewportSize({ width: 390, height: 844 });
   await expect.poll(() => sentWidth(bob, 'Alice')).toBe(320);
   for (const person of [alice, bob]) await expect.poll(() => voicePriorities(person)).toEqual(['high']);
+  await expect.poll(() => sentWidth(alice, 'Bob')).toBe(320);
   const descriptions = async () => (await alice.links()).map((link) => link.descriptions);
   const before = await descriptions();
 

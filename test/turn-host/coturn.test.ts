@@ -1,5 +1,4 @@
 import { execFile, spawn } from 'node:child_process';
-import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lanCertificate } from '../../scripts/lib/authority.ts';
+import { claimPort } from '../../scripts/lib/ports.ts';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
 import { ensureCoturn } from '../fixtures/coturn.ts';
@@ -121,23 +121,30 @@ describe("coturn's own client loses nothing", () => {
 });
 
 withCoturn("coturn's use-auth-secret takes a minted credential", async () => {
-  const probe = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address();
-  await new Promise<void>((resolve) => probe.close(() => resolve()));
   const options = ['-n', '--no-tls', '--no-dtls', '--no-tcp', '--no-cli', '--listening-ip=127.0.0.1'];
   const secret = ['--use-auth-secret', '--static-auth-secret=a secret', '--realm=parley'];
   const files = [`--pidfile=${join(folder, 'pid')}`, '--log-file=stdout', `--userdb=${join(folder, 'db')}`];
-  const place = [`--listening-port=${port}`, '--relay-ip=127.0.0.1'];
-  const server = spawn('turnserver', [...options, ...secret, ...files, ...place], { stdio: 'ignore' });
-  try {
-    const minted = await mintCredential('a secret', 'tag.peer', Math.floor(Date.now() / 1000) + 60);
+  const minted = await mintCredential('a secret', 'tag.peer', Math.floor(Date.now() / 1000) + 60);
+  // Between being claimed and being bound a port may become another program's: then the next one is tried.
+  for (let answered = false; !answered; ) {
+    const port = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
+    const place = [`--listening-port=${port}`, '--relay-ip=127.0.0.1'];
+    const server = spawn('turnserver', [...options, ...secret, ...files, ...place], { stdio: 'ignore' });
     const client = await openClient(port, minted.username, minted.credential);
-    await expect.poll(() => client.challenge(500).then((answer) => answer.errorCode)).toBe(401);
-    await expect(client.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
-    client.close();
-  } finally {
-    server.kill('SIGTERM');
-    await once(server, 'exit');
+    try {
+      await expect
+        .poll(async () => server.exitCode ?? (await client.challenge(500)).errorCode)
+        .not.toBeNull();
+      if (server.exitCode !== null) continue;
+      expect((await client.challenge(500)).errorCode).toBe(401);
+      await expect(client.allocate()).resolves.toMatchObject({ ip: '127.0.0.1' });
+      answered = true;
+    } finally {
+      client.close();
+      if (server.exitCode === null) {
+        server.kill('SIGTERM');
+        await once(server, 'exit');
+      }
+    }
   }
 });

@@ -49,13 +49,16 @@ function start(env: Record<string, string>, ...words: string[]): Started {
 /** What stands for this machine's address on the LAN. Where it can, not the one that everything listens on by itself. */
 const LAN_ADDRESS = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1';
 
-/** With the authority in a folder of the test. Again with other ports, where another program took one meanwhile. */
-async function startOnLan(data: string): Promise<{ started: Started; port: number; turnPort: number }> {
+/** At free ports of `host`: again with others, where another program took one meanwhile. */
+async function startAt(
+  host: string,
+  env: Record<string, string>,
+  ...words: string[]
+): Promise<{ started: Started; port: number; turnPort: number }> {
   for (;;) {
-    const port = await claimPort('PORT', 'TCP', LAN_ADDRESS, 0);
-    const turnPort = await claimPort('TURN_PORT', 'UDP', LAN_ADDRESS, 0);
-    const env = { PORT: String(port), TURN_PORT: String(turnPort), HOST: LAN_ADDRESS, XDG_DATA_HOME: data };
-    const started = start(env, '--lan');
+    const port = await claimPort('PORT', 'TCP', host, 0);
+    const turnPort = await claimPort('TURN_PORT', 'UDP', host, 0);
+    const started = start({ ...env, PORT: String(port), TURN_PORT: String(turnPort) }, ...words);
     await started.ready;
     if (started.child.exitCode === null) return { started, port, turnPort };
     expect(started.output()).toMatch(/already taken|PORT must be below 65535/);
@@ -109,10 +112,7 @@ describe('npm start', () => {
   it.each([['SIGINT', 130] as const, ['SIGTERM', 143] as const])(
     'prints where to go, and on %s ends every process it started',
     async (signal, code) => {
-      const port = await claimPort('PORT', 'TCP', '127.0.0.1', 0);
-      const turnPort = await claimPort('TURN_PORT', 'UDP', '127.0.0.1', 0);
-      const started = start({ PORT: String(port), TURN_PORT: String(turnPort), HOST: '' });
-      await started.ready;
+      const { started, port, turnPort } = await startAt('127.0.0.1', { HOST: '' });
       expect(started.output()).toContain(`Parley is at http://localhost:${port}\n`);
       expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
       started.child.kill(signal);
@@ -127,7 +127,11 @@ describe('npm start', () => {
     onTestFinished(() => rmSync(data, { recursive: true }));
     const keyFile = join(data, 'parley', 'authority.key');
     const visit = async () => {
-      const { started, port, turnPort } = await startOnLan(data);
+      const { started, port, turnPort } = await startAt(
+        LAN_ADDRESS,
+        { HOST: LAN_ADDRESS, XDG_DATA_HOME: data },
+        '--lan',
+      );
       const url = `https://${LAN_ADDRESS}:${port}`;
       expect(started.output()).toContain(
         `${renderUnicodeCompact(url, { border: 2 })}\nParley is at ${url}\n`,
