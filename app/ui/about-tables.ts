@@ -53,7 +53,7 @@ export const TRAVELS: TableContent = {
       ],
     },
     {
-      head: 'Your name',
+      head: 'Your name, and when you joined by your clock',
       cells: [
         say('Through the server, in your introduction, sealed under a key from the link'),
         say('Whoever has the link, and the password if there is one'),
