@@ -182,9 +182,12 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
     const copies = letters.map((letter) => ({ ...message, id: message.id.slice(0, -1) + letter }));
     return [...copies.slice(0, 2), message, ...copies.slice(2)];
   });
+  const before = victimsSoFar();
   const options = { url: stage.invitation(liar.url), voiceOnly: true };
   const [alice, bob] = await stage.meet(['Alice', 'Bob'], options);
   expect(await alice.tile('Bob').count()).toBe(1);
+  // Neither was closed for answering all of them too fast, and came back.
+  expect(victimsSoFar()).toBe(before + 2);
   liar.lie(null);
 
   const carol = await stage.join(stage.invitation(liar.url), 'Carol', { voiceOnly: true });
