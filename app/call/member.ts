@@ -17,6 +17,7 @@ import type { NegotiationMessage } from './negotiation.ts';
 import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
 import {
   CONNECT_MS,
+  HEAR_MS,
   RECOVERY_START,
   type Recovery,
   type RecoveryEvent,
@@ -387,9 +388,9 @@ export function createMember(options: MemberOptions): Member {
       if (!link && isNew) {
         recovery = RECOVERY_START;
         settlesAtMs = performance.now() + SETTLING_MS;
-        arm(CONNECT_MS);
+        // Most often the offer is on its way. Asked for at once it would come a second time, to a link that forms already.
+        arm(afterAbsence && !offersFirst ? HEAR_MS : CONNECT_MS);
         if (offersFirst) open(generation + 1);
-        else if (afterAbsence) requestOffer([id]);
       } else if (recovery.state === 'unreachable') {
         apply('nudge');
       } else if (!linkConfirmed) {

@@ -55,6 +55,8 @@ export const RECOVERY_START: Recovery = { state: 'connecting', attempts: 0 };
 
 /** How long the first attempt may take before recovery steps in. */
 export const CONNECT_MS = 12_000;
+/** How long an offer that may have been lost before this side could hear it is waited for, before it is asked for. */
+export const HEAR_MS = 2_000;
 const GRACE_MS = 3_000;
 export const RESTART_MS = 7_000;
 const PARTING_MS = 2_000;

@@ -95,11 +95,12 @@ declare global {
     parleyTestScreen?: MediaStream;
     /** Draws the screen that `fakeScreen` shares; grey without it. */
     parleyTestDraw?: (context: CanvasRenderingContext2D) => void;
+    /** Peer connections in the order in which they were first described: they are made in advance, and not taken in order. */
     parleyTestLinks?: { pc: RTCPeerConnection; descriptions: number }[];
   }
 }
 
-/** Runs in the page before its scripts: remembers peer connections, and keeps the fake camera small for two cores. */
+/** Runs in the page before its scripts: remembers peer connections that come into use, and keeps the fake camera small for two cores. */
 export function observe(): void {
   const links: { pc: RTCPeerConnection; descriptions: number }[] = [];
   window.parleyTestLinks = links;
@@ -108,8 +109,8 @@ export function observe(): void {
     constructor(configuration?: RTCConfiguration) {
       super(configuration);
       const entry = { pc: this as RTCPeerConnection, descriptions: 0 };
-      links.push(entry);
       this.addEventListener('signalingstatechange', () => {
+        if (entry.descriptions === 0) links.push(entry);
         entry.descriptions += 1;
       });
     }
@@ -215,9 +216,7 @@ export async function openPerson(
 export async function sampleLinks(): Promise<LinkSample[]> {
   const samples: LinkSample[] = [];
   for (const { pc, descriptions } of window.parleyTestLinks ?? []) {
-    // Closed, or made in advance and not in use yet.
-    if (pc.connectionState === 'closed' || (pc.signalingState === 'stable' && !pc.remoteDescription))
-      continue;
+    if (pc.connectionState === 'closed') continue;
     const entries = new Map<string, Record<string, unknown>>();
     (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
       entries.set(String(entry.id), entry);

@@ -198,15 +198,14 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
   await waitForMedia([alice, bob], 1);
 });
 
-it('who was away unnoticed, and returns, meets at once who joined meanwhile', async () => {
+it('who was away unnoticed, and returns, meets who joined meanwhile, over the offer of then', async () => {
   liar.lie(null);
   const url = stage.invitation(liar.url);
   const alice = await stage.join(url, 'Alice', { voiceOnly: true });
   await alice.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
-  liar.setAway(true);
+  liar.setAway('unheard');
   const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
-  const described = () =>
-    bob.page.evaluate(() => (window.parleyTestLinks ?? []).filter((link) => link.descriptions > 0).length);
+  const described = () => bob.page.evaluate(() => window.parleyTestLinks?.length);
   // His offer goes to a socket that nobody reads.
   await expect.poll(described).toBe(1);
   liar.setAway(false);
@@ -214,6 +213,22 @@ it('who was away unnoticed, and returns, meets at once who joined meanwhile', as
   await waitForMedia([alice, bob], 1);
   // The offer of then was answered, before there was a reason to make another connection.
   expect(await described()).toBe(1);
+});
+
+it('who was away, and returns after somebody joined, hears one offer of theirs and no second', async () => {
+  liar.lie(null);
+  const url = stage.invitation(liar.url);
+  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
+  await alice.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
+  liar.setAway('heard');
+  const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
+  await bob.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
+  liar.setAway(false);
+  await alice.page.evaluate(() => dispatchEvent(new Event('online')));
+  await waitForMedia([alice, bob], 1);
+  // An offer and its answer.
+  for (const person of [alice, bob])
+    expect((await person.links()).map((link) => link.descriptions)).toEqual([2]);
 });
 
 it('a call in silence and darkness survives a false farewell', async () => {

@@ -50,7 +50,7 @@ function silenceSlowly(): void {
 
 const LOOK_MS = 1_500;
 
-/** Packets of sound and picture that came over each link so far, in the order in which the links were made. */
+/** Packets of sound and picture that came over each link so far, in the order in which the links began. */
 function packetsOf(person: Person): Promise<number[]> {
   return person.page.evaluate(() =>
     Promise.all(

@@ -17,8 +17,8 @@ export interface LyingServer {
   lie(lie: Lie | null): void;
   /** Says something nobody asked for to every browser. */
   invent(messages: (victim: number) => readonly ServerMessage[]): void;
-  /** Ends every browser's socket without the room hearing of it, and takes no other until told so. */
-  setAway(away: boolean): void;
+  /** Ends every browser's socket, with the room hearing of it or not, and takes no other until told so. */
+  setAway(away: 'heard' | 'unheard' | false): void;
   /** Everything the real room said so far, by browser. */
   heard(victim: number): readonly ServerMessage[];
   close(): Promise<void>;
@@ -28,7 +28,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
   const target = new URL(truth);
   const victims: { socket: WebSocket; heard: ServerMessage[] }[] = [];
   let lie: Lie | null = null;
-  let isAway = false;
+  let away: 'heard' | 'unheard' | false = false;
 
   const http = createServer((incoming, response) => {
     const forwarded = request(
@@ -48,7 +48,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
   });
   const sockets = new WebSocketServer({
     server: http,
-    verifyClient: () => !isAway,
+    verifyClient: () => away === false,
     handleProtocols: (offered) => [...offered][0] ?? false,
   });
 
@@ -76,7 +76,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
     room.on('error', () => browser.terminate());
     room.on('close', () => browser.close());
     browser.on('close', () => {
-      if (!isAway) room.terminate();
+      if (away !== 'unheard') room.terminate();
     });
   });
 
@@ -91,9 +91,9 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
         for (const message of messages(victim)) say(socket, message);
       });
     },
-    setAway(away) {
-      isAway = away;
-      if (away) for (const { socket } of victims) socket.terminate();
+    setAway(next) {
+      away = next;
+      if (away !== false) for (const { socket } of victims) socket.terminate();
     },
     heard: (victim) => victims[victim]?.heard ?? [],
     async close() {
