@@ -100,7 +100,10 @@ declare global {
   }
 }
 
-/** Runs in the page before its scripts: remembers peer connections that come into use, and keeps the fake camera small for two cores. */
+/**
+ * Runs in the page before its scripts: remembers peer connections that come into use, and keeps the fake camera small for
+ * two cores.
+ */
 export function observe(): void {
   const links: { pc: RTCPeerConnection; descriptions: number }[] = [];
   window.parleyTestLinks = links;

@@ -198,37 +198,39 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
   await waitForMedia([alice, bob], 1);
 });
 
-it('who was away unnoticed, and returns, meets who joined meanwhile, over the offer of then', async () => {
+const seesNobody = ({ page }: Person) =>
+  page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
+
+/** Alice is alone in a room and loses it; Bob joins, and when `meanwhile` is done with him she is back. */
+async function absence(away: 'heard' | 'unheard', meanwhile: (bob: Person) => Promise<void>) {
   liar.lie(null);
   const url = stage.invitation(liar.url);
   const alice = await stage.join(url, 'Alice', { voiceOnly: true });
-  await alice.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
-  liar.setAway('unheard');
+  await seesNobody(alice);
+  liar.setAway(away);
   const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
-  const described = () => bob.page.evaluate(() => window.parleyTestLinks?.length);
-  // His offer goes to a socket that nobody reads.
-  await expect.poll(described).toBe(1);
+  await meanwhile(bob);
   liar.setAway(false);
   await alice.page.evaluate(() => dispatchEvent(new Event('online')));
   await waitForMedia([alice, bob], 1);
+  return [alice, bob] as const;
+}
+
+it('who was away unnoticed, and returns, meets who joined meanwhile, over the offer of then', async () => {
+  const described = (person: Person) => person.page.evaluate(() => window.parleyTestLinks?.length);
+  // His offer goes to a socket that nobody reads.
+  const [, bob] = await absence('unheard', (bob) => expect.poll(() => described(bob)).toBe(1));
   // The offer of then was answered, before there was a reason to make another connection.
-  expect(await described()).toBe(1);
+  expect(await described(bob)).toBe(1);
 });
 
 it('who was away, and returns after somebody joined, hears one offer of theirs and no second', async () => {
-  liar.lie(null);
-  const url = stage.invitation(liar.url);
-  const alice = await stage.join(url, 'Alice', { voiceOnly: true });
-  await alice.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
-  liar.setAway('heard');
-  const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
-  await bob.page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
-  liar.setAway(false);
-  await alice.page.evaluate(() => dispatchEvent(new Event('online')));
-  await waitForMedia([alice, bob], 1);
+  // Whoever asks for an offer at once asks while one is on its way.
+  liar.setLate(true);
+  const people = await absence('heard', seesNobody);
+  liar.setLate(false);
   // An offer and its answer.
-  for (const person of [alice, bob])
-    expect((await person.links()).map((link) => link.descriptions)).toEqual([2]);
+  for (const person of people) expect((await person.links()).map((link) => link.descriptions)).toEqual([2]);
 });
 
 it('a call in silence and darkness survives a false farewell', async () => {

@@ -19,6 +19,8 @@ export interface LyingServer {
   invent(messages: (victim: number) => readonly ServerMessage[]): void;
   /** Ends every browser's socket, with the room hearing of it or not, and takes no other until told so. */
   setAway(away: 'heard' | 'unheard' | false): void;
+  /** Whether what a browser signals waits until the room has said a signal to it: who speaks first is then always late. */
+  setLate(late: boolean): void;
   /** Everything the real room said so far, by browser. */
   heard(victim: number): readonly ServerMessage[];
   close(): Promise<void>;
@@ -29,6 +31,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
   const victims: { socket: WebSocket; heard: ServerMessage[] }[] = [];
   let lie: Lie | null = null;
   let away: 'heard' | 'unheard' | false = false;
+  let late = false;
 
   const http = createServer((incoming, response) => {
     const forwarded = request(
@@ -57,9 +60,13 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
     const room = new WebSocket(new URL(upgrade.url ?? '/', target), protocols, { origin: target.origin });
     const victim = victims.push({ socket: browser, heard: [] }) - 1;
     const waiting: string[] = [];
+    const held: string[] = [];
     browser.on('message', (data: RawData) => {
-      if (room.readyState === WebSocket.OPEN) room.send(String(data));
-      else waiting.push(String(data));
+      const frame = String(data);
+      const spoken = victims[victim]?.heard.some(({ kind }) => kind === 'signal');
+      if (late && !spoken && frame.startsWith('{"kind":"signal"')) held.push(frame);
+      else if (room.readyState === WebSocket.OPEN) room.send(frame);
+      else waiting.push(frame);
     });
     room.on('open', () => {
       for (const frame of waiting) room.send(frame);
@@ -71,6 +78,7 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
         return;
       }
       victims[victim]?.heard.push(decoded.message);
+      if (decoded.message.kind === 'signal') for (const frame of held.splice(0)) room.send(frame);
       for (const message of lie ? lie(decoded.message, victim) : [decoded.message]) say(browser, message);
     });
     room.on('error', () => browser.terminate());
@@ -90,6 +98,9 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
       victims.forEach(({ socket }, victim) => {
         for (const message of messages(victim)) say(socket, message);
       });
+    },
+    setLate(next) {
+      late = next;
     },
     setAway(next) {
       away = next;
