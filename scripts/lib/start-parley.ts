@@ -12,6 +12,10 @@ import { startWorkerServer, type WorkerServer } from './worker-server.ts';
 
 export const projectRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** How often the server tries to have its port back, and how long it waits between. */
+const RETURN_TRIES = 20;
+const RETURN_PAUSE_MS = 500;
+
 export type RelayTransport = 'udp' | 'tcp' | 'tls';
 
 export interface StartOptions {
@@ -59,7 +63,10 @@ export interface Parley {
   ticketKey: string;
   /** Takes the server away, the relay stays; idempotent. */
   stopServer(): Promise<void>;
-  /** Brings the server back on the same port with the same keys; nothing happens while it runs. */
+  /**
+   * Brings the server back on the same port with the same keys; nothing happens while it runs. Meanwhile the port is anybody's, be it
+   * for one connection: then the server waits a while for it.
+   */
   startServer(): Promise<void>;
   /** Ends everything; idempotent. */
   close(): Promise<void>;
@@ -96,6 +103,7 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
 
   let relay: RelayProcess | null = null;
   let server: WorkerServer | null = null;
+  let wasThere = false;
   let closing = false;
   /** Starts and stops of the server happen one after the other, in the order they were asked for. */
   let turn: Promise<void> = Promise.resolve();
@@ -109,14 +117,23 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
     inOrder(async () => {
       if (server !== null || closing) return;
       const { tls } = options;
-      server = await startWorkerServer({
-        root: projectRoot,
-        host,
-        port,
-        bindings,
-        ...(tls === undefined ? {} : { tls }),
-      });
+      for (let triesLeft = wasThere ? RETURN_TRIES : 1; server === null; ) {
+        triesLeft -= 1;
+        try {
+          server = await startWorkerServer({
+            root: projectRoot,
+            host,
+            port,
+            bindings,
+            ...(tls === undefined ? {} : { tls }),
+          });
+        } catch (error) {
+          if (triesLeft === 0 || closing) throw error;
+          await new Promise((resolve) => setTimeout(resolve, RETURN_PAUSE_MS));
+        }
+      }
       ({ port } = server);
+      wasThere = true;
     });
   const stopServer = () =>
     inOrder(async () => {

@@ -6,8 +6,11 @@ import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
 const BEFORE_MS = 6_000;
-/** Of what else the machine does something may fall into the time of a file, but hardly into that of most. */
-const CALLS = [1, 2, 3];
+/**
+ * Of five calls most decide: of what else the machine does something may fall into the time of a file, but hardly into that
+ * of most. Once three are on one side, the others are not made.
+ */
+const MOST = 3;
 /**
  * What may be concealed more than before, in the middle one of all calls: a fiftieth of the time. Packets of four pages
  * meet on two cores here, whose own unrest is a part of either figure.
@@ -53,11 +56,8 @@ async function concealedShare(people: readonly Person[], work: () => Promise<unk
   return (after.concealed - before.concealed) / (after.received - before.received);
 }
 
-/** How much larger the share of concealed samples was during the file than before, of each call. */
-const more: number[] = [];
-
-// Calls of their own: the first file is the hardest, as the browsers' jitter buffers learn from it.
-it.each(CALLS)('a file reaches everyone beside four videos, in call %i', async () => {
+/** One call of four, in which three receive a file at once; how much more was concealed during it than before. */
+async function concealedMore(): Promise<number> {
   const url = stage.invitation();
   const people: Person[] = [];
   for (const name of ['Alice', 'Bob', 'Carol', 'Dave']) {
@@ -75,12 +75,15 @@ it.each(CALLS)('a file reaches everyone beside four videos, in call %i', async (
     await Promise.all(others.map((other) => completes(other, 'beside.bin')));
   });
   console.info(`concealed: ${(100 * before).toFixed(2)} % before, ${(100 * during).toFixed(2)} % during`);
-  more.push(during - before);
   await waitForMedia(people, 3);
-});
+  for (const person of people) await person.close();
+  return during - before;
+}
 
-it('such a file conceals no more of their voices than before', () => {
-  expect(more).toHaveLength(CALLS.length);
-  const [middle] = more.sort((a, b) => a - b).slice(CALLS.length >> 1);
-  expect(middle).toBeLessThanOrEqual(MOST_MORE);
-});
+it('a file reaches everyone beside four videos, and conceals no more of their voices than before', async () => {
+  const more: number[] = [];
+  const within = () => more.filter((one) => one <= MOST_MORE).length;
+  // A call of its own each: the first file is the hardest, as the browsers' jitter buffers learn from it.
+  while (within() < MOST && more.length - within() < MOST) more.push(await concealedMore());
+  expect(within(), `more concealed: ${more.join(', ')}`).toBe(MOST);
+}, 900_000);

@@ -349,6 +349,8 @@ it('a receiver who reloads in the middle of Save as can be offered the file agai
   const [alice, bob] = await two({ bob: { init: pickPrivately } });
   await bob.page.addInitScript(gateChunks);
   await bob.page.reload();
+  // Else the tile waited for might be that of the Bob before.
+  await alice.tile('Bob').waitFor({ state: 'detached' });
   await bob.join();
   await alice.tile('Bob').waitFor();
   await letPass(bob, 50);
@@ -404,8 +406,15 @@ it('what was received and not saved goes with its card after the call, and stays
   expect([...alice.problems, ...bob.problems]).toEqual([]);
 });
 
-it('what was received and not saved goes with the screen after the call', async () => {
-  const [alice, bob] = await two();
+/** Every file is removed a while after it was asked for. */
+const REMOVES_LATE = `const { removeEntry } = FileSystemDirectoryHandle.prototype;
+FileSystemDirectoryHandle.prototype.removeEntry = async function (...args) {
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return removeEntry.apply(this, args);
+};`;
+
+it('what was received and not saved goes with the screen after the call, however long that takes', async () => {
+  const [alice, bob] = await two({ bobsWorker: REMOVES_LATE });
   await dropFiles(alice, { name: 'one.bin', sizeBytes: 1 * MB });
   await press(bob, 'one.bin', 'Accept');
   await says(bob, 'one.bin', /complete and verified/);

@@ -5,7 +5,7 @@ import { RESTART_MS } from '../../app/call/recovery.ts';
 import { sayPassedOver } from '../fixtures/passed-over.ts';
 import { dropFiles, hashOfMade, press, save, says } from './files-in-page.ts';
 import { type Fox, useFirefox } from './fox.ts';
-import { fakeScreen, type LinkSample, type Person, rolesInPage, SCREEN } from './harness.ts';
+import { fakeScreen, type LinkSample, type Person, rolesInPage } from './harness.ts';
 import { startRelayGate } from './relay-gate.ts';
 import { useStage } from './stage.ts';
 
@@ -30,21 +30,50 @@ function inPage<Arg, Result>({ page }: Fox | Person, run: (arg: Arg) => Result, 
   return (page as { evaluate(run: (arg: Arg) => Result, arg: Arg): Promise<Result> }).evaluate(run, arg);
 }
 
-/** Waits until everybody sees and hears everybody else. */
+/** Runs in the page: how many others have proved who they are; media may flow before. */
+const provenInPage = () => document.querySelectorAll('button[aria-label^="Connection to "]').length;
+
+/** Waits until everybody knows, sees and hears everybody else. */
 async function flows(people: readonly (Fox | Person)[]): Promise<void> {
   const look = () => Promise.all(people.map((person) => person.links()));
   const gained = (now: LinkSample, before: LinkSample | undefined) =>
     !!before && now.framesDecoded > before.framesDecoded && now.audioSamples > before.audioSamples;
   let before = await look();
+  // On a machine that decodes a frame a second each link needs a longer look than the first.
+  let lookMs = 500;
   await expect
     .poll(async () => {
-      await new Promise((resolve) => setTimeout(resolve, 500));
+      await new Promise((resolve) => setTimeout(resolve, lookMs));
+      lookMs *= 2;
       const now = await look();
       const ok = now.map((links, person) => links.filter((link, at) => gained(link, before[person]?.[at])));
       before = now;
-      return ok.map(({ length }) => length);
+      const proven = await Promise.all(people.map((person) => inPage(person, provenInPage, null)));
+      return ok.map(({ length }, person) => [length, proven[person]]);
     })
-    .toEqual(people.map(() => people.length - 1));
+    .toEqual(people.map(() => [people.length - 1, people.length - 1]));
+}
+
+/** Waits until nothing comes over any of somebody's links any more. */
+async function hearsNothing(person: Fox | Person): Promise<void> {
+  const received = () => inPage(person, receivedInPage, null);
+  await expect
+    .poll(async () => {
+      const before = await received();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return (await received()) - before;
+    })
+    .toBe(0);
+}
+
+/** Runs in the page: bytes that came over all its links so far. */
+async function receivedInPage(): Promise<number> {
+  let bytes = 0;
+  for (const { pc } of window.parleyTestLinks ?? [])
+    (await pc.getStats()).forEach((entry: Record<string, unknown>) => {
+      if (entry.type === 'candidate-pair') bytes += Number(entry.bytesReceived ?? 0);
+    });
+  return bytes;
 }
 
 withFirefox('it calls Chromium and its like, whoever offers first', async () => {
@@ -97,6 +126,8 @@ withFirefox('a path silent for moments is mended by an ICE restart, and that is 
   const [before] = await fox.links();
   for (const person of [fox, ada]) await inPage(person, never, RESTART_MS);
   gate.shut();
+  // What was on its way would count as coming over a path that is silent.
+  await hearsNothing(fox);
   await inPage(fox, comesOnline, null);
   await fox.says('Reconnecting');
   // Before either side has looked in vain for a relay.
@@ -128,12 +159,12 @@ function spotInPage(name: string): Spot | null {
   ];
 }
 
-/** Runs in the page: the place of a spot of the only screen that is shared, once its picture is there. */
-function placeInPage({ x, y, width, height }: { x: number; y: number; width: number; height: number }) {
-  const video = [...document.querySelectorAll('video')].find(
-    (one) => one.videoWidth === width && one.videoHeight === height,
-  );
-  if (!video) return null;
+/** Runs in the page: the place of a spot of the only screen that is shared, once its picture is there, of whatever size. */
+function placeInPage([x, y]: Spot): { x: number; y: number } | null {
+  const video = document.querySelector<HTMLVideoElement>('.screen-tile video');
+  // Before its first frame a picture has no size, or one of two pixels.
+  if (!video || video.videoWidth <= 2) return null;
+  const { videoWidth: width, videoHeight: height } = video;
   const box = video.getBoundingClientRect();
   const scale = Math.min(box.width / width, box.height / height);
   return {
@@ -143,8 +174,8 @@ function placeInPage({ x, y, width, height }: { x: number; y: number; width: num
 }
 
 /** Has somebody point at a spot of the screen they are shown, until the one who shares it sees it there. */
-async function points(from: Fox | Person, name: string, to: Fox | Person, [x, y]: Spot): Promise<void> {
-  const at = { x, y, ...SCREEN };
+async function points(from: Fox | Person, name: string, to: Fox | Person, at: Spot): Promise<void> {
+  const [x, y] = at;
   await expect.poll(() => inPage(from, placeInPage, at)).not.toBeNull();
   await from.page.keyboard.press('p');
   await expect
@@ -198,7 +229,12 @@ withFirefox('what people do besides talking goes both ways', async () => {
   await fox.page.keyboard.press('h');
   await ada.tile('Fox').getByText('Hand raised').waitFor();
   await ada.page.keyboard.press('r');
-  await Promise.all([fox.says('❤️'), ada.page.getByRole('menuitem', { name: 'Heart' }).click()]);
+  await Promise.all([
+    fox.page.waitForFunction(() =>
+      [...document.querySelectorAll('.reactions')].some(({ textContent }) => textContent?.includes('❤️')),
+    ),
+    ada.page.getByRole('menuitem', { name: 'Heart' }).click(),
+  ]);
 
   await fox.page.keyboard.press('s');
   await points(ada, 'Ada', fox, [0.6, 0.4]);

@@ -226,6 +226,8 @@ it('four people see one arrow at the same spot, in windows of any size, zoomed, 
   await dave.page.setViewportSize({ width: 600, height: 900 });
   await dave.join();
   await seesAt(dave.page, label, 'Bob', spot);
+  // Their tile takes room from the screen at which Bob points from here on.
+  await bob.tile('Dave').waitFor();
 
   const drawn = await watchLines(alice);
   await bob.page.mouse.down();
@@ -263,7 +265,12 @@ it('through the relay alone: by arrow keys and by touch, beside what is switched
   await arrow(alice, 'Your screen', 'Bob').waitFor({ state: 'detached' });
   await small.locator('.pointer-arrow').waitFor({ state: 'detached' });
   await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor();
+  await arrow(bob, label, 'You').waitFor({ state: 'detached' });
   await bob.page.keyboard.press('ArrowDown');
+  // An arrow is drawn with the next frame, were there one.
+  await bob.page.evaluate(
+    () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+  );
   expect(await arrow(bob, label, 'You').count()).toBe(0);
   await allow.check();
   await screenTile(bob, label).getByText('Alice has switched pointers off').waitFor({ state: 'detached' });

@@ -52,6 +52,8 @@ export interface FakeLink {
   outgoing(key: string, channel: ChannelName): readonly ArrayBuffer[];
   /** As if the end of this key had sent `frame`. */
   inject(key: string, channel: ChannelName, frame: ArrayBuffer): void;
+  /** One end's channel ends, as where the other side ended it; the link is still there, and what was not delivered is lost. */
+  endChannel(key: string, channel: ChannelName): void;
   /** Ends the link; what was not delivered is lost. */
   cut(): void;
 }
@@ -91,6 +93,12 @@ export function linkFeatures(a: [string, CallFeature], b: [string, CallFeature])
     deliverFrom: (key) => void deliverFrom(key),
     outgoing: (key, channel) => endOf(key).channels[channel].outgoing,
     inject: (key, channel, frame) => otherOf(key).takers.get(channel)?.(frame),
+    endChannel(key, name) {
+      const channel = endOf(key).channels[name];
+      channel.readyState = 'closed';
+      channel.outgoing.length = 0;
+      channel.dispatchEvent(new Event('close'));
+    },
     cut() {
       for (const end of ends.values())
         for (const channel of Object.values(end.channels)) channel.readyState = 'closed';

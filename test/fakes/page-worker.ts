@@ -9,6 +9,7 @@ const BOOT = `
 const { parentPort, workerData } = require('node:worker_threads');
 const scope = new EventTarget();
 scope.postMessage = (data, transfer) => parentPort.postMessage(data, transfer);
+scope.close = () => process.exit();
 globalThis.self = scope;
 const waiting = [];
 let listening = false;

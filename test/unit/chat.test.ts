@@ -133,6 +133,23 @@ describe('a link that breaks', () => {
     expect(texts(alice).at(-1)).toBe('bob! answered meanwhile');
   });
 
+  it('by its channel first, as where the other page goes, is told of before it is made again', async () => {
+    const [alice, bob] = [person('alice'), person('bob')];
+    const link = linkFeatures(alice, bob);
+    alice[1].send('is lost', null);
+    await settled();
+    expect(states(alice)).toEqual(['bob sent']);
+    link.endChannel('alice', 'chat');
+    expect(states(alice)).toEqual(['bob waiting']);
+    alice[1].send('written meanwhile', null);
+    await settled();
+    expect(states(alice)).toEqual(['bob waiting', 'bob waiting']);
+    link.cut();
+    linkFeatures(alice, bob).flush();
+    expect(states(alice)).toEqual(['bob delivered', 'bob delivered']);
+    expect(texts(bob)).toEqual(['alice! is lost', 'alice! written meanwhile']);
+  });
+
   it('for good, because the person left, leaves what they did not get undelivered', () => {
     const { alice, links } = everyone();
     links[0]?.cut();

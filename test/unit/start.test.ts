@@ -165,14 +165,18 @@ describe('npm start', () => {
     expect(second.key.mtimeMs).toBe(first.key.mtimeMs);
   });
 
-  it('stops and starts the server on one port for a test, and closes twice without harm', async () => {
+  it('stops and starts the server on one port, also where that is taken for a moment, and closes twice without harm', async () => {
     const parley = await startParley({ turn: false });
     try {
       expect(parley.turnPort).toBeNull();
       expect((await fetch(parley.url)).status).toBe(200);
       await parley.stopServer();
       await expect(fetch(parley.url)).rejects.toThrow();
-      await parley.startServer();
+      const other = createServer().listen(parley.port, '127.0.0.1');
+      await once(other, 'listening');
+      const back = parley.startServer();
+      setTimeout(() => other.close(), 1_000);
+      await back;
       expect((await fetch(parley.url)).status).toBe(200);
     } finally {
       await parley.close();

@@ -282,11 +282,14 @@ export function createChat({
           receive(correspondent, frame);
         }
       });
-      port.signal.addEventListener('abort', () => {
+      const broken = () => {
         if (correspondent.flow !== flow) return;
         correspondent.flow = null;
         mark(port.key, unacknowledged.keys(), 'waiting');
-      });
+      };
+      port.signal.addEventListener('abort', broken);
+      // The other side may end it while the link is still being mended, which without a server takes until there is one.
+      port.channels.chat.addEventListener('close', broken);
       for (const id of unacknowledged.keys()) void transmit(correspondent, id);
     },
 

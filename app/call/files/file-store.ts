@@ -76,7 +76,7 @@ export interface FileStore {
   find(sought: Sought): Promise<StoredMeta | null>;
   /** Resolves when what is old was cleared away: whether nothing is left. */
   readonly swept: Promise<boolean>;
-  /** Ends the worker, once no receipt is open any more: the last word on a file is often said later. */
+  /** Ends the worker, once no receipt is open any more: the last word on a file is often said later. Nothing is asked after it. */
   close(): void;
 }
 
@@ -101,7 +101,9 @@ export type ToWorker =
       readonly frame: ArrayBuffer;
       readonly at: number;
     }
-  | { readonly op: 'close'; readonly job: number; readonly keep: boolean };
+  | { readonly op: 'close'; readonly job: number; readonly keep: boolean }
+  /** Ends the worker once every file that was opened is closed, and what was to be removed is. */
+  | { readonly op: 'end'; readonly job: 0 };
 
 export type FromWorker = { readonly job: number } /** Of no job: number 0. */ & (
   | { readonly kind: 'swept'; readonly empty: boolean }
@@ -116,14 +118,8 @@ export type FromWorker = { readonly job: number } /** Of no job: number 0. */ & 
   | { readonly kind: 'failed'; readonly problem: StoreProblem }
 );
 
-/** What was asked of the worker last is done by then: it notes what there is of each file. */
-const CLOSING_MS = 1_000;
-
 export function createFileStore(): FileStore {
   const jobs = new Map<number, (message: FromWorker) => void>();
-  /** Jobs of open receipts. */
-  const receipts = new Set<number>();
-  let isClosing = false;
   let nextJob = 1;
   let worker: Worker | null = null;
   const post = (message: ToWorker, transfer: Transferable[] = []) => {
@@ -140,14 +136,9 @@ export function createFileStore(): FileStore {
       worker = null;
       const failed = [...jobs];
       jobs.clear();
-      receipts.clear();
       for (const [job, hear] of failed) hear({ job, kind: 'failed', problem: 'storage' });
     });
     return started;
-  }
-
-  function endIfUnused(): void {
-    if (isClosing && receipts.size === 0) setTimeout(() => worker?.terminate(), CLOSING_MS);
   }
 
   const swept = new Promise<boolean>((resolve) => {
@@ -210,14 +201,11 @@ export function createFileStore(): FileStore {
           close(keep) {
             jobs.delete(job);
             post({ op: 'close', job, keep });
-            receipts.delete(job);
-            endIfUnused();
           },
         });
         jobs.set(job, (message) => {
           switch (message.kind) {
             case 'opened':
-              receipts.add(job);
               resolve(receipt(message.have));
               return;
             case 'stored':
@@ -228,7 +216,6 @@ export function createFileStore(): FileStore {
               return;
             case 'failed':
               jobs.delete(job);
-              receipts.delete(job);
               // Of the two only the one that applies has an effect.
               resolve(message.problem);
               events.failed(message.problem);
@@ -242,9 +229,7 @@ export function createFileStore(): FileStore {
         (job) => ({ op: 'find', job, sought }),
         (heard) => (heard.kind === 'found' ? heard.meta : null),
       ),
-    close() {
-      isClosing = true;
-      endIfUnused();
-    },
+    // A worker that failed has nothing left to end.
+    close: () => worker?.postMessage({ op: 'end', job: 0 } satisfies ToWorker),
   };
 }

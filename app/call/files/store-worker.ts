@@ -71,6 +71,9 @@ const receiving = new Map<number, Receiving>();
 const reading = new Map<number, AbortController>();
 /** Requests about one file wait for its opening. */
 const opening = new Map<number, Promise<void>>();
+/** Files that are being closed, and removed if they are not to be kept. */
+let closing = 0;
+let isEnding = false;
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
   const opened = opening.get(data.job);
@@ -100,8 +103,15 @@ function handle(message: ToWorker): void {
     case 'open':
       opening.set(
         job,
-        open(job, message.meta, message.place).finally(() => opening.delete(job)),
+        open(job, message.meta, message.place).finally(() => {
+          opening.delete(job);
+          endIfUnused();
+        }),
       );
+      return;
+    case 'end':
+      isEnding = true;
+      endIfUnused();
       return;
     default:
       receive(message);
@@ -174,8 +184,23 @@ function receive(message: Extract<ToWorker, { op: 'outline' | 'page' | 'chunk' |
     case 'close':
       end(job, file);
       receiving.delete(job);
-      void file.sink.close(message.keep).catch(() => undefined);
+      close(file, message.keep);
   }
+}
+
+function close({ sink }: Receiving, keep: boolean): void {
+  closing += 1;
+  void sink
+    .close(keep)
+    .catch(() => undefined)
+    .finally(() => {
+      closing -= 1;
+      endIfUnused();
+    });
+}
+
+function endIfUnused(): void {
+  if (isEnding && receiving.size + opening.size + closing === 0) self.close();
 }
 
 function end(job: number, file: Receiving): void {
@@ -193,7 +218,7 @@ function end(job: number, file: Receiving): void {
 function fail(job: number, file: Receiving, problem: StoreProblem): void {
   if (file.over) return;
   end(job, file);
-  void file.sink.close(false).catch(() => undefined);
+  close(file, false);
   post({ job, kind: 'failed', problem });
 }
 
@@ -489,16 +514,18 @@ async function isUnfinished(dir: FileSystemDirectoryHandle, name: string): Promi
 
 /** Clears away what nobody will ask for again. What another page uses cannot be removed, and stays. */
 async function sweep(): Promise<boolean> {
-  const dir = await folder();
+  const dir = await folder().catch(() => null);
+  // A browser without private files.
+  if (!dir) return true;
   const names: string[] = [];
   let left = 0;
   for await (const name of dir.keys()) names.push(name);
   for (const name of names) {
     if (name.endsWith('.meta') && names.includes(name.slice(0, -5))) continue;
-    const file = await dir.getFileHandle(name).then(
-      (handle) => handle.getFile(),
-      () => null,
-    );
+    const file = await dir
+      .getFileHandle(name)
+      .then((handle) => handle.getFile())
+      .catch(() => null);
     // Another page was done with it meanwhile.
     if (!file) continue;
     const age = Date.now() - file.lastModified;
@@ -518,5 +545,5 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
 
 sweep().then(
   (empty) => post({ job: 0, kind: 'swept', empty }),
-  () => post({ job: 0, kind: 'swept', empty: true }),
+  () => post({ job: 0, kind: 'swept', empty: false }),
 );
