@@ -90,13 +90,14 @@ async function start(): Promise<void> {
   const authorityPort = await claimPort('PORT', 'TCP', host, port + 1);
   const folder = authorityFolder(env);
   const certificate = await lanCertificate(folder, addresses);
+  // At once, so that nobody takes its port while the rest starts.
+  authorityServer = await serveAuthority(certificate.authority, host, authorityPort);
   parley = await startParley({
     ...options,
     advertisedHost: address,
     tls: { key: certificate.key, certificate: certificate.certificate },
   });
   if (ending) return parley.close();
-  authorityServer = await serveAuthority(certificate.authority, host, authorityPort);
   const url = `https://${address}:${port}`;
   say(renderUnicodeCompact(url, { border: 2 }));
   say(`Parley is at ${url}`);

@@ -96,7 +96,7 @@ describe('the Worker', () => {
       const bob = await RoomClient.open(worker.url, room);
       await bob.join('bob-hello123');
       const idle = await RoomClient.open(worker.url, room);
-      await fetch(`${worker.url}/limits?joinDeadlineMs=400&staleMs=5000`);
+      await fetch(`${worker.url}/limits?joinDeadlineMs=400&staleMs=10000`);
       await worker.evict(room);
       expect((await idle.closed).code).toBe(4008);
       expect((await bob.closed).code).toBe(4008);
@@ -112,7 +112,7 @@ describe('the Worker', () => {
     const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
     const room = randomBytes(16).toString('base64url');
     // No deadline of a join is what wakes it first.
-    await fetch(`${worker.url}/limits?joinDeadlineMs=60000&staleMs=5000`);
+    await fetch(`${worker.url}/limits?joinDeadlineMs=60000&staleMs=10000`);
     const alice = await RoomClient.open(worker.url, room);
     const alive = setInterval(() => alice.send('ping'), 200);
     try {
@@ -143,7 +143,10 @@ describe('the Worker', () => {
           '--assets',
           join(ROOT, 'test/fixtures/assets'),
         ],
-        { cwd: ROOT, env: { ...process.env, WRANGLER_SEND_METRICS: 'false', CI: '1' } },
+        {
+          cwd: ROOT,
+          env: { ...process.env, WRANGLER_SEND_METRICS: 'false', WRANGLER_HIDE_BANNER: 'true', CI: '1' },
+        },
       );
       expect(stdout).toContain('ParleyRoom');
     } finally {

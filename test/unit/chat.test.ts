@@ -181,9 +181,9 @@ describe('a link that breaks', () => {
   });
 
   it('takes no more for one person than a bound, and the others still get theirs', () => {
+    vi.useFakeTimers();
     const { alice, bob, links } = everyone();
     links[0]?.cut();
-    vi.useFakeTimers();
     for (let n = 0; n < 60; n += 1) {
       expect(alice[1].send(`${n}`, null)).toBe('taken');
       links[1]?.flush();
@@ -197,9 +197,9 @@ describe('a link that breaks', () => {
   });
 
   it('and comes back later than anybody would wait is sent what had failed, in order', () => {
+    vi.useFakeTimers();
     const { alice, bob, links } = everyone();
     links[0]?.cut();
-    vi.useFakeTimers();
     alice[1].send('one', null);
     alice[1].send('two, between us', 'bob');
     alice[1].present(new Set(['carol']));
@@ -214,9 +214,9 @@ describe('a link that breaks', () => {
   });
 
   it('leaves what was too much for it to be sent again by a press, once and to those alone who lack it', () => {
+    vi.useFakeTimers();
     const { alice, bob, carol, links } = everyone();
     links[0]?.cut();
-    vi.useFakeTimers();
     for (let n = 0; n < 51; n += 1) {
       alice[1].send(`${n}`, null);
       links[1]?.flush();
