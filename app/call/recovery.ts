@@ -57,7 +57,7 @@ export const RECOVERY_START: Recovery = { state: 'connecting', attempts: 0 };
 export const CONNECT_MS = 12_000;
 /** How long an offer that may have been lost before this side could hear it is waited for, before it is asked for. */
 export const HEAR_MS = 2_000;
-const GRACE_MS = 3_000;
+export const GRACE_MS = 3_000;
 export const RESTART_MS = 7_000;
 const PARTING_MS = 2_000;
 export const RETRY_FIRST_MS = 10_000;

@@ -17,8 +17,9 @@ export function tellShown(
   tell: (size: ShownSize) => void,
   zoom: Accessor<number> = () => 1,
 ): void {
-  const [box, setBox] = createSignal({ width: 0, height: 0 });
-  const [isInView, setInView] = createSignal(false);
+  // Until the browser has looked for the first time, both are unknown and nothing is told.
+  const [box, setBox] = createSignal<{ width: number; height: number } | null>(null);
+  const [isInView, setInView] = createSignal<boolean | null>(null);
   const [isHidden, setHidden] = createSignal(document.hidden);
   /** In the small window into which browsers take any picture (Picture-in-Picture s4). */
   const [isFloating, setFloating] = createSignal(false);
@@ -34,15 +35,23 @@ export function tellShown(
 
   const pixels = (length: number) =>
     isFloating() ? MAX_PX : Math.min(MAX_PX, Math.ceil(length * zoom() * devicePixelRatio));
-  const isSeen = () => isFloating() || (isInView() && !isHidden() && box().width > 0 && box().height > 0);
+  const nothing: ShownSize = { width: 0, height: 0 };
   const size = createMemo(
-    (): ShownSize =>
-      isSeen() ? { width: pixels(box().width), height: pixels(box().height) } : { width: 0, height: 0 },
+    (): ShownSize | null => {
+      const { width, height } = box() ?? nothing;
+      if (!isFloating()) {
+        if (isHidden()) return nothing;
+        if (box() === null || isInView() === null) return null;
+        if (!isInView() || width === 0 || height === 0) return nothing;
+      }
+      return { width: pixels(width), height: pixels(height) };
+    },
     undefined,
-    { equals: (a, b) => a.width === b.width && a.height === b.height },
+    { equals: (a, b) => a?.width === b?.width && a?.height === b?.height },
   );
   createEffect(() => {
     const next = size();
+    if (next === null) return;
     const timer = setTimeout(() => tell(next), next.width > 0 ? SETTLED_MS : AWAY_MS);
     onCleanup(() => clearTimeout(timer));
   });

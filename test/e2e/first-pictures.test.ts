@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage();
@@ -8,6 +9,8 @@ declare global {
     parleyTestWidths?: number[];
     /** What each sender was told to divide its pictures by, one after the other. */
     parleyTestScales?: Map<RTCRtpSender, unknown[]>;
+    parleyTestLooked?: boolean;
+    parleyTestStops?: number;
   }
 }
 
@@ -52,4 +55,34 @@ it('pictures begin at half their size and grow to all of it, whoever offered', a
       );
     await expect.poll(scales).toEqual([[], [2, 1], [], []]);
   }
+});
+
+/**
+ * Runs in the page before its scripts: the browser first says what is in view much later than a picture may go unseen; and
+ * how often a sender was told to stop is counted.
+ */
+function lookLate(): void {
+  const Native = window.IntersectionObserver;
+  window.IntersectionObserver = class extends Native {
+    constructor(hear: IntersectionObserverCallback, options?: IntersectionObserverInit) {
+      const late: IntersectionObserverCallback = (entries, self) => {
+        hear(entries, self);
+        window.parleyTestLooked = true;
+      };
+      super((entries, self) => setTimeout(() => late(entries, self), 5_000), options);
+    }
+  };
+  window.parleyTestStops = 0;
+  const native = RTCRtpSender.prototype.setParameters;
+  RTCRtpSender.prototype.setParameters = function (this: RTCRtpSender, parameters, ...more) {
+    if (parameters.encodings[0]?.active === false) window.parleyTestStops = (window.parleyTestStops ?? 0) + 1;
+    return native.call(this, parameters, ...more);
+  };
+}
+
+it('a page that cannot say yet whether it is seen stops nobody’s picture', async () => {
+  const people = await stage.meet(['Alice', 'Bob'], { init: lookLate });
+  for (const { page } of people) await page.waitForFunction(() => window.parleyTestLooked);
+  await waitForMedia(people, 1);
+  for (const { page } of people) expect(await page.evaluate(() => window.parleyTestStops)).toBe(0);
 });

@@ -261,6 +261,25 @@ export const rolesInPage = () =>
     pc.connectionState === 'connected' ? [pc.currentLocalDescription?.type] : [],
   );
 
+/** Long after the test. */
+export const NEVER_MS = 1_000_000;
+
+/**
+ * From here on what these pages would wait `times[0][0]` for they wait `times[0][1]` for, and so on, in milliseconds: steps
+ * of the ladder come sooner than they would, or not before a busy machine has done what they wait for.
+ */
+export async function setTimes(
+  people: readonly Person[],
+  times: readonly (readonly [ms: number, insteadMs: number])[],
+): Promise<void> {
+  for (const { page } of people)
+    await page.evaluate((pairs) => {
+      const instead = new Map(pairs);
+      const native = window.setTimeout;
+      window.setTimeout = ((run: () => void, ms = 0) => native(run, instead.get(ms) ?? ms)) as typeof native;
+    }, times);
+}
+
 /** The first look at what flows; on a machine that decodes a frame a second each link needs a longer one. */
 const FIRST_LOOK_MS = 400;
 

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { CONNECT_MS, HEAR_MS } from '../../app/call/recovery.ts';
 import type { ServerMessage } from '../../rooms/protocol/messages.ts';
 import { type Lie, type LyingServer, startLyingServer } from '../fakes/lying-server.ts';
-import { type Person, waitForMedia } from './harness.ts';
+import { NEVER_MS, type Person, setTimes, waitForMedia } from './harness.ts';
 import { useStage } from './stage.ts';
 
 const stage = useStage({ turn: false });
@@ -201,15 +202,18 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
 const seesNobody = ({ page }: Person) =>
   page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
 
-/** Alice is alone in a room and loses it; Bob joins, and when `meanwhile` is done with him she is back. */
-async function absence(away: 'heard' | 'unheard', meanwhile: (bob: Person) => Promise<void>) {
+/** Alice is alone in a room and loses it; Bob joins, and when `meanwhile` is done she is back. */
+async function absence(
+  away: 'heard' | 'unheard',
+  meanwhile: (alice: Person, bob: Person) => Promise<void>,
+): Promise<readonly [Person, Person]> {
   liar.lie(null);
   const url = stage.invitation(liar.url);
   const alice = await stage.join(url, 'Alice', { voiceOnly: true });
   await seesNobody(alice);
   liar.setAway(away);
   const bob = await stage.join(url.replace(liar.url, stage.system.url), 'Bob', { voiceOnly: true });
-  await meanwhile(bob);
+  await meanwhile(alice, bob);
   liar.setAway(false);
   await alice.page.evaluate(() => dispatchEvent(new Event('online')));
   await waitForMedia([alice, bob], 1);
@@ -218,8 +222,12 @@ async function absence(away: 'heard' | 'unheard', meanwhile: (bob: Person) => Pr
 
 it('who was away unnoticed, and returns, meets who joined meanwhile, over the offer of then', async () => {
   const described = (person: Person) => person.page.evaluate(() => window.parleyTestLinks?.length);
-  // His offer goes to a socket that nobody reads.
-  const [, bob] = await absence('unheard', (bob) => expect.poll(() => described(bob)).toBe(1));
+  const [, bob] = await absence('unheard', async (_, bob) => {
+    // He waits for an answer as long as it takes.
+    await setTimes([bob], [[CONNECT_MS, NEVER_MS]]);
+    // His offer goes to a socket that nobody reads.
+    await expect.poll(() => described(bob)).toBe(1);
+  });
   // The offer of then was answered, before there was a reason to make another connection.
   expect(await described(bob)).toBe(1);
 });
@@ -227,7 +235,11 @@ it('who was away unnoticed, and returns, meets who joined meanwhile, over the of
 it('who was away, and returns after somebody joined, hears one offer of theirs and no second', async () => {
   // Whoever asks for an offer at once asks while one is on its way.
   liar.setLate(true);
-  const people = await absence('heard', seesNobody);
+  const people = await absence('heard', async (alice, bob) => {
+    await seesNobody(bob);
+    // However slow this machine is, nothing is asked for because it was long in coming.
+    await setTimes([alice], [[HEAR_MS, NEVER_MS]]);
+  });
   liar.setLate(false);
   // An offer and its answer.
   for (const person of people) expect((await person.links()).map((link) => link.descriptions)).toEqual([2]);

@@ -404,7 +404,9 @@ function liveTracks(page: Page): Promise<number> {
 async function startStranger(target: string): Promise<{ url: string; close(): Promise<void> }> {
   const { hostname, port, host } = new URL(target);
   const server = createServer((incoming, response) => {
-    const options = { host: hostname, port, path: incoming.url, headers: { ...incoming.headers, host } };
+    const headers = { ...incoming.headers, host };
+    // A socket kept for the next request may be one that the server is just closing.
+    const options = { host: hostname, port, path: incoming.url, headers, agent: false };
     const forwarded = request(options, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);

@@ -101,6 +101,7 @@ it('a proof that comes while senders are being silenced gets everything: voice, 
   await alice.page.getByRole('group', { name: 'Your screen', exact: true }).waitFor();
   const bob = await stage.join(url, 'Bob', { init: withholdProof });
   await expect.poll(() => alice.page.evaluate(() => window.parleyTestSilenced)).toBe(3);
+  await bob.page.waitForFunction(() => window.parleyTestProve);
   await bob.page.evaluate(() => window.parleyTestProve?.());
   await alice.tile('Bob').waitFor();
   await alice.page.evaluate(() => window.parleyTestObey?.());

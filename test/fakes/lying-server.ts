@@ -40,6 +40,8 @@ export async function startLyingServer(truth: string): Promise<LyingServer> {
         port: target.port,
         path: incoming.url,
         headers: { ...incoming.headers, host: target.host },
+        // A socket kept for the next request may be one that the server is just closing.
+        agent: false,
       },
       (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
