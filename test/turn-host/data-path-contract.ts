@@ -2,7 +2,7 @@
  * What every data path must do, whatever its sockets: the suite of turn-host/data-path/data-path.ts. Peers elsewhere are
  * on 127.0.0.2, which is no address of the relay under test.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { crc32 } from 'node:zlib';
@@ -18,6 +18,7 @@ import type {
 import { Directory, type RelayAddress, roomWords } from '../../turn-host/data-path/directory.ts';
 import { Counter, type Counters, createCounters } from '../../turn-host/metrics/counters.ts';
 import { Attr, type Attribute, encode, readXorAddress, Type, uint32, xorAddress } from './client.ts';
+import { MAX_PORT, MIN_PORT } from './relay-config.ts';
 
 const RELAY: RelayAddress = { ip: '127.0.0.1', externalIp: '198.51.100.9', family: 4 };
 const RELAY6: RelayAddress = { ip: '::1', externalIp: '::1', family: 6 };
@@ -127,7 +128,8 @@ export function describeDataPath(
       client: Client,
       { relay = 0, room = 'red', on = path }: { relay?: number; room?: string; on?: DataPath } = {},
     ): Promise<Flow> {
-      for (let port = 50_000 + (randomBytes(2).readUInt16BE() % 10_000); ; port += 1) {
+      // Of this process alone, so that nobody else takes it once it is closed. No test opens a hundred.
+      for (let port = randomInt(MIN_PORT, MAX_PORT - 100); ; port += 1) {
         if (!directory.claim(relay, port)) {
           continue;
         }
@@ -247,14 +249,16 @@ export function describeDataPath(
       });
 
       it('gives ports back when a flow, and when the whole, is closed', async () => {
-        const one = await member();
+        // One of the system's choice could be drawn by another program as soon as it is given back.
+        const at = await path.listen({ ip: '127.0.0.1', port: MAX_PORT, reusePort: false });
+        const one = await member({ at });
         one.flow.close();
         one.flow.close();
         expect(path.flows).toBe(0);
-        const two = await member();
+        const two = await member({ at });
         await path.close();
         await path.close();
-        for (const port of [one.flow.port, two.flow.port, listener.port]) {
+        for (const port of [one.flow.port, two.flow.port, at.port]) {
           const again = createSocket('udp4');
           again.bind({ port, address: '127.0.0.1', exclusive: true });
           await once(again, 'listening');

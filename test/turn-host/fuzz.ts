@@ -2,12 +2,17 @@
  * The relay under mutated packets, with a call beside it. Deterministic for a seed, but for what the network does. Packets
  * come from strangers, from a member with an allocation, signed by that member after they were mutated, and over TCP.
  */
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mintCredential } from '../../turn-host/credential.ts';
 import { startTurnHost, type TurnHost } from '../../turn-host/host.ts';
 import {
+  type Answer,
   Attr,
   type Attribute,
+  decode,
+  type Endpoint,
+  encode,
   streamWire,
   TurnClient,
   Type,
@@ -47,6 +52,12 @@ export interface FuzzReport {
 /** Packets between two looks at whether the relay keeps up and the call goes on: fewer than a socket buffer holds. */
 const BATCH = 500;
 const CHANNEL = 0x4000;
+/** Packets between two renewals of the call: sent in much less than five minutes, however slow the machine. */
+const RENEWAL = 50 * BATCH;
+/** A client repeats a request that is not answered (RFC 8489 s6.2.1): the relay drops them while too many wait. */
+const RETRANSMISSION_MS = 500;
+/** A guard against hanging, not a measure. */
+const PATIENCE_MS = 60_000;
 const METHODS = [
   Type.binding,
   Type.allocate,
@@ -155,14 +166,32 @@ async function member(host: TurnHost, name: string): Promise<TurnClient> {
   return new TurnClient(await udpWire(host.port), minted.username, minted.credential);
 }
 
+/** Null when no answer comes. */
+async function ask(client: TurnClient, packet: Buffer): Promise<Answer | null> {
+  const id = packet.subarray(8, 20);
+  const isAnswer = (got: Buffer) => got.length >= 20 && got.subarray(8, 20).equals(id);
+  const deadline = performance.now() + PATIENCE_MS;
+  while (performance.now() < deadline) {
+    client.sendRaw(packet);
+    const raw = await client.receive(isAnswer, RETRANSMISSION_MS);
+    if (raw !== null) {
+      return decode(raw);
+    }
+  }
+  return null;
+}
+
 /** Two members who send each other numbered packets over channels. */
 class Call {
   sent = 0;
   received = 0;
   readonly #ends: readonly [TurnClient, TurnClient];
+  /** The relayed address of each. */
+  readonly #at: readonly [Endpoint, Endpoint];
 
-  constructor(ends: readonly [TurnClient, TurnClient]) {
+  constructor(ends: readonly [TurnClient, TurnClient], at: readonly [Endpoint, Endpoint]) {
     this.#ends = ends;
+    this.#at = at;
   }
 
   static async start(host: TurnHost): Promise<Call> {
@@ -170,10 +199,39 @@ class Call {
     const at = [await ends[0].allocate(), await ends[1].allocate()] as const;
     await ends[0].bindChannel(CHANNEL, at[1]);
     await ends[1].bindChannel(CHANNEL, at[0]);
-    return new Call(ends);
+    return new Call(ends, at);
   }
 
-  /** Renews what would run out, and sends one packet each way. An answered Refresh says that the relay has caught up. */
+  /**
+   * Renews what would run out: a permission lasts five minutes, a channel and an allocation ten, a nonce an hour. Resolves to
+   * what went wrong.
+   */
+  async renew(): Promise<string[]> {
+    const faults: string[] = [];
+    const [one, two] = this.#ends;
+    const [at1, at2] = this.#at;
+    for (const [end, peer] of [
+      [one, at2],
+      [two, at1],
+    ] as const) {
+      const challenge = await ask(end, encode(Type.allocate, randomBytes(12), [udpTransport]));
+      end.nonce = challenge?.attributes.get(Attr.nonce) ?? end.nonce;
+      const channel: Attribute[] = [
+        [Attr.channelNumber, uint32(CHANNEL * 0x10000)],
+        [Attr.peer, xorAddress(peer)],
+      ];
+      for (const request of [end.signed(Type.refresh, []), end.signed(Type.channelBind, channel)]) {
+        const answer = await ask(end, request);
+        if (answer?.errorCode !== 0) {
+          faults.push(`the call was not renewed: ${answer?.errorCode ?? 'no answer'}`);
+        }
+      }
+      end.forget();
+    }
+    return faults;
+  }
+
+  /** Sends one packet each way, and waits for both. */
   async turn(): Promise<void> {
     const [one, two] = this.#ends;
     for (const [from, to] of [
@@ -239,7 +297,8 @@ export async function fuzzRelay({ seed, packets, env = {}, onProgress }: FuzzOpt
     for (const each of strangers) {
       each.forget();
     }
-    if (sent % (BATCH * 50) === 0) {
+    if (sent % RENEWAL === 0) {
+      faults.push(...(await call.renew()));
       await fuzzStream(dice, seeds, host.port);
       onProgress?.(sent);
     }

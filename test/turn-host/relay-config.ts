@@ -6,7 +6,8 @@ import { readConfig, type TurnHostConfig } from '../../turn-host/config.ts';
  * take the port that a reservation token is about to be redeemed for.
  */
 const PORTS = 4_000;
-const MIN_PORT = 22_000 + PORTS * (Number(process.env.VITEST_POOL_ID ?? 1) - 1);
+export const MIN_PORT = 22_000 + PORTS * (Number(process.env.VITEST_POOL_ID ?? 1) - 1);
+export const MAX_PORT = MIN_PORT + PORTS - 1;
 
 /** Throws with the faults if there are any. */
 export function relayConfig(env: Record<string, string> = {}): TurnHostConfig {
@@ -17,7 +18,7 @@ export function relayConfig(env: Record<string, string> = {}): TurnHostConfig {
     TURN_PEER_POLICY: 'public',
     TURN_DRAIN_SECONDS: '0',
     TURN_MIN_PORT: String(MIN_PORT),
-    TURN_MAX_PORT: String(MIN_PORT + PORTS - 1),
+    TURN_MAX_PORT: String(MAX_PORT),
     ...env,
   });
   if (!result.ok) {
