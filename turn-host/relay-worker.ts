@@ -20,8 +20,8 @@ const WANTED_BUFFER_BYTES = 4 << 20;
 const BURST_SECONDS = 4;
 /** Of new allocations, and so of new connections. */
 const NEW_BURST_SECONDS = 5;
-/** How often a port of the system's choice may be taken by UDP and not by TCP, or the other way round. */
-const PORT_ATTEMPTS = 8;
+/** How often the system chooses: its port may be free for TCP or at one address, and taken for UDP or at another. */
+const MAX_DRAWS = 20;
 
 export type Log = (line: string, addresses?: () => string) => void;
 
@@ -55,13 +55,21 @@ export interface RelayWorker {
 
 /** Rejects with the system's error when it cannot listen; nothing is left open then. */
 export async function startRelayWorker(options: WorkerOptions): Promise<RelayWorker> {
-  const worker = await createWorker(options);
-  try {
-    await worker.listen();
-    return worker;
-  } catch (error) {
-    await worker.close();
-    throw error;
+  const { config, ports } = options;
+  const isDrawn = ports === null && (config.port === 0 || config.tls?.port === 0);
+  for (let draw = 1; ; draw += 1) {
+    // A new one each time, as a data path keeps its listeners until it is closed.
+    const worker = await createWorker(options);
+    try {
+      await worker.listen();
+      return worker;
+    } catch (error) {
+      await worker.close();
+      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+      if (!isTaken || !isDrawn || draw === MAX_DRAWS) {
+        throw error;
+      }
+    }
   }
 }
 
@@ -138,51 +146,18 @@ class Worker implements RelayWorker {
     return this.#path.name;
   }
 
-  async listen(): Promise<void> {
-    const { config, ports } = this.#options;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        await this.#listenOn(ports?.udp ?? config.port, ports?.tls ?? config.tls?.port ?? null);
-        return;
-      } catch (error) {
-        const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-        if (
-          !isTaken ||
-          ports !== null ||
-          config.port !== 0 ||
-          this.#ports.udp !== 0 ||
-          attempt === PORT_ATTEMPTS
-        ) {
-          throw error;
-        }
-        await this.#closeStreams();
-      }
-    }
-  }
-
-  reload(): void {
-    this.#certificate?.reload();
-  }
-
-  async close(): Promise<void> {
-    this.#engine.stop();
-    this.#certificate?.close();
-    await Promise.all([this.#path.close(), this.#closeStreams()]);
-  }
-
   /** One port number for UDP and TCP at every address, one for TLS; 0 lets the system choose for the first of each. */
-  async #listenOn(port: number, tlsPort: number | null): Promise<void> {
-    const { config, log } = this.#options;
+  async listen(): Promise<void> {
+    const { config, ports, log } = this.#options;
     const reusePort = config.workers > 1;
-    let plain = port;
-    let secure = tlsPort;
+    let plain = ports?.udp ?? config.port;
+    let secure = ports?.tls ?? config.tls?.port ?? null;
     for (const ip of config.listenAddresses) {
       if (config.tcp) {
         plain = await this.#openStream(ip, plain, null);
       }
       const listener = await this.#path.listen({ ip, port: plain, reusePort });
       plain = listener.port;
-      this.#ports = { udp: plain, tcp: config.tcp ? plain : null, tls: secure };
       const { receiveBufferBytes } = listener;
       if (receiveBufferBytes > 0 && receiveBufferBytes < WANTED_BUFFER_BYTES) {
         log(
@@ -194,6 +169,16 @@ class Worker implements RelayWorker {
       }
     }
     this.#ports = { udp: plain, tcp: config.tcp ? plain : null, tls: secure };
+  }
+
+  reload(): void {
+    this.#certificate?.reload();
+  }
+
+  async close(): Promise<void> {
+    this.#engine.stop();
+    this.#certificate?.close();
+    await Promise.all([this.#path.close(), this.#closeStreams()]);
   }
 
   async #openStream(ip: string, port: number, certificate: Certificate | null): Promise<number> {

@@ -2,17 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type ListenOptions, Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { lanCertificate } from '../../scripts/lib/authority.ts';
 import { Certificate } from '../../turn-host/listen/certificate.ts';
 import { StreamFramer } from '../../turn-host/listen/framer.ts';
 import { ConnectionGate } from '../../turn-host/listen/stream-listener.ts';
 import { encode, readXorAddress, streamWire, Type, udpTransport } from './client.ts';
 import { channelData } from './data-path-contract.ts';
+import { MIN_PORT } from './relay-config.ts';
 import { useRelay } from './stage.ts';
 
 const stage = useRelay();
@@ -96,6 +97,31 @@ describe.each(['tcp', 'tls'] as const)('over %s', (transport) => {
       expect(await two.nextData()).toEqual({ peer: at1, data });
       two.send(at1, data);
       expect(await one.nextOnChannel(0x4000)).toEqual(data);
+    }
+  });
+
+  it('has another port drawn where the first is taken at a later address', async () => {
+    const taken = createServer().listen(MIN_PORT, '::1');
+    await once(taken, 'listening');
+    const { listen } = Server.prototype;
+    // What the system draws is chance: here it draws that one first.
+    const listening = vi.spyOn(Server.prototype, 'listen').mockImplementationOnce(function (
+      this: Server,
+      options: ListenOptions,
+      onListening?: () => void,
+    ) {
+      return listen.call(this, { ...options, port: MIN_PORT }, onListening);
+    });
+    onTestFinished(() => {
+      listening.mockRestore();
+      taken.close();
+    });
+    // The first draw by a stream listener is this transport's.
+    const first = { TURN_TCP: transport === 'tcp' ? '1' : '0' };
+    await stage.start({ ...TLS, ...first, TURN_LISTEN: '127.0.0.1,::1' });
+    expect(port()).not.toBe(MIN_PORT);
+    for (const host of ['127.0.0.1', '::1']) {
+      await (await stage.member('red.one', await streamWire(port(), transport, host))).allocate();
     }
   });
 
