@@ -14,7 +14,7 @@ import type { BareConnection } from './connection-pool.ts';
 import { inspectDescription } from './description.ts';
 import type { PictureOf, ShownSize } from './media/shown-size.ts';
 import type { NegotiationMessage } from './negotiation.ts';
-import { createPeerLink, type LocalTracks, type PeerLink } from './peer-link.ts';
+import { createPeerLink, hasArrived, type LocalTracks, type PeerLink } from './peer-link.ts';
 import {
   CONNECT_MS,
   HEAR_MS,
@@ -180,10 +180,10 @@ export function createMember(options: MemberOptions): Member {
 
   async function isSilent(watched: PeerLink): Promise<boolean> {
     if (watched.state() === 'failed' || watched.state() === 'closed') return true;
-    const before = await watched.receivedBytes();
+    const before = await watched.received();
     watched.probe();
     await new Promise((resolve) => setTimeout(resolve, SILENCE_MS));
-    return (await watched.receivedBytes()) <= before;
+    return !hasArrived(before, await watched.received());
   }
 
   async function checkForSilence(): Promise<void> {

@@ -89,8 +89,8 @@ export interface PeerLink {
   setTracks(tracks: LocalTracks): void;
   /** How large the peer's picture is shown here: said once the link is confirmed, and then at every change. */
   setShown(of: PictureOf, size: ShownSize): void;
-  /** Grows with every byte received over the selected candidate pair, of whatever kind. */
-  receivedBytes(): Promise<number>;
+  /** Of whatever kind. Empty where the browser cannot say. */
+  received(): Promise<Received>;
   /**
    * Makes a living peer send something even while all its media is off: a message on a reliable channel is acknowledged
    * by its SCTP (RFC 9260 s6.2), whatever its page does.
@@ -101,6 +101,9 @@ export interface PeerLink {
   /** Best effort, synchronous: used when the page goes away. */
   sayBye(): void;
 }
+
+/** Bytes received so far, by the ids of transports and candidate pairs in the statistics. */
+export type Received = ReadonlyMap<string, number>;
 
 const NO_TRACKS: LocalTracks = { microphone: null, camera: null, screen: null };
 /**
@@ -420,12 +423,12 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       shown.set(of, size);
       if (peerConfirmed) sendControl({ kind: 'shown', of, ...size });
     },
-    async receivedBytes() {
+    async received() {
       const report = await pc.getStats().catch(() => null);
-      let bytes = 0;
-      report?.forEach((entry: { type: string; bytesReceived?: number }) => {
+      const bytes = new Map<string, number>();
+      report?.forEach(({ type, id, bytesReceived }: { type: string; id: string; bytesReceived?: number }) => {
         // Firefox does not count by transport.
-        if (entry.type === 'transport' || entry.type === 'candidate-pair') bytes += entry.bytesReceived ?? 0;
+        if (type === 'transport' || type === 'candidate-pair') bytes.set(id, bytesReceived ?? 0);
       });
       return bytes;
     },
@@ -440,6 +443,11 @@ export function createPeerLink(options: PeerLinkOptions): PeerLink {
       sendControl({ kind: 'bye' });
     },
   };
+}
+
+/** Whether anything came between two looks. A pair that the browser gave up in between took its count along. */
+export function hasArrived(before: Received, after: Received): boolean {
+  return [...after].some(([id, bytes]) => bytes > (before.get(id) ?? 0));
 }
 
 interface PairEntry {

@@ -86,7 +86,10 @@ describe('the Worker', () => {
     }
   });
 
-  it('[D1] [D2] ends sockets that do not join and members that vanished, across an eviction', async () => {
+  // These two spend their time waiting.
+  it('[D1] [D2] ends sockets that do not join and members that vanished, across an eviction', {
+    concurrent: true,
+  }, async () => {
     const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
     const room = randomBytes(16).toString('base64url');
     const alice = await RoomClient.open(worker.url, room);
@@ -108,7 +111,7 @@ describe('the Worker', () => {
     }
   });
 
-  it('[D2] keeps whoever pings when its alarm is what wakes it', async () => {
+  it('[D2] keeps whoever pings when its alarm is what wakes it', { concurrent: true }, async () => {
     const worker = await startWorker({ entry: 'test/fixtures/worker-limits.ts' });
     const room = randomBytes(16).toString('base64url');
     // No deadline of a join is what wakes it first.
