@@ -6,12 +6,16 @@ import { createServer, type Server } from 'node:http';
 import { parseArgs } from 'node:util';
 import { renderUnicodeCompact } from 'uqr';
 import { authorityFolder, lanCertificate } from './lib/authority.ts';
-import { claimPort, lanAddresses, readHost, readPort, StartError } from './lib/ports.ts';
+import { cannotUse, lanAddresses, readHost, readPort, StartError } from './lib/ports.ts';
 import { type Parley, type StartOptions, startParley } from './lib/start-parley.ts';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** Serves the authority's certificate, and nothing else, to devices that do not trust it yet: hence plain HTTP. */
+/**
+ * Serves the authority's certificate, and nothing else, to devices that do not trust it yet: hence plain HTTP.
+ *
+ * @throws StartError when the port cannot be had.
+ */
 function serveAuthority(certificate: string, host: string, port: number): Promise<Server> {
   return new Promise((settle, reject) => {
     const server = createServer((request, response) => {
@@ -24,7 +28,7 @@ function serveAuthority(certificate: string, host: string, port: number): Promis
       });
       response.end(known ? certificate : 'Not found\n');
     });
-    server.once('error', reject);
+    server.once('error', (error) => reject(cannotUse(error, 'PORT', 'TCP', host, port)));
     server.listen({ host, port }, () => settle(server));
   });
 }
@@ -87,10 +91,9 @@ async function start(): Promise<void> {
   }
   if (port === 65_535)
     throw new StartError('With --lan the port after PORT is used too: PORT must be below 65535.');
-  const authorityPort = await claimPort('PORT', 'TCP', host, port + 1);
+  const authorityPort = port + 1;
   const folder = authorityFolder(env);
   const certificate = await lanCertificate(folder, addresses);
-  // At once, so that nobody takes its port while the rest starts.
   authorityServer = await serveAuthority(certificate.authority, host, authorityPort);
   parley = await startParley({
     ...options,

@@ -20,8 +20,11 @@ const WANTED_BUFFER_BYTES = 4 << 20;
 const BURST_SECONDS = 4;
 /** Of new allocations, and so of new connections. */
 const NEW_BURST_SECONDS = 5;
-/** How often the system chooses: its port may be free for TCP or at one address, and taken for UDP or at another. */
+/** How often the system may choose: its port may be free for TCP or at one address, and taken for UDP or at another address. */
 const MAX_DRAWS = 20;
+
+/** The port that the system chose is taken where it is needed too. `cause` is the system's error. */
+class DrawnPortTaken extends Error {}
 
 export type Log = (line: string, addresses?: () => string) => void;
 
@@ -55,8 +58,6 @@ export interface RelayWorker {
 
 /** Rejects with the system's error when it cannot listen; nothing is left open then. */
 export async function startRelayWorker(options: WorkerOptions): Promise<RelayWorker> {
-  const { config, ports } = options;
-  const isDrawn = ports === null && (config.port === 0 || config.tls?.port === 0);
   for (let draw = 1; ; draw += 1) {
     // A new one each time, as a data path keeps its listeners until it is closed.
     const worker = await createWorker(options);
@@ -65,9 +66,11 @@ export async function startRelayWorker(options: WorkerOptions): Promise<RelayWor
       return worker;
     } catch (error) {
       await worker.close();
-      const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
-      if (!isTaken || !isDrawn || draw === MAX_DRAWS) {
+      if (!(error instanceof DrawnPortTaken)) {
         throw error;
+      }
+      if (draw === MAX_DRAWS) {
+        throw error.cause;
       }
     }
   }
@@ -97,6 +100,20 @@ async function createWorker(options: WorkerOptions): Promise<Worker> {
   );
   const worker = new Worker(options, path, certificate);
   return worker;
+}
+
+/** Listens on `port`, which is another than the one that was asked for where the system has chosen. Resolves to it as bound. */
+async function bind(
+  wanted: number | null,
+  port: number,
+  open: (port: number) => Promise<number>,
+): Promise<number> {
+  try {
+    return await open(port);
+  } catch (error) {
+    const isTaken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+    throw isTaken && port !== wanted ? new DrawnPortTaken('taken', { cause: error }) : error;
+  }
 }
 
 class Worker implements RelayWorker {
@@ -150,22 +167,24 @@ class Worker implements RelayWorker {
   async listen(): Promise<void> {
     const { config, ports, log } = this.#options;
     const reusePort = config.workers > 1;
-    let plain = ports?.udp ?? config.port;
-    let secure = ports?.tls ?? config.tls?.port ?? null;
+    const wanted = { plain: ports?.udp ?? config.port, secure: ports?.tls ?? config.tls?.port ?? null };
+    let { plain, secure } = wanted;
     for (const ip of config.listenAddresses) {
       if (config.tcp) {
-        plain = await this.#openStream(ip, plain, null);
+        plain = await bind(wanted.plain, plain, (port) => this.#openStream(ip, port, null));
       }
-      const listener = await this.#path.listen({ ip, port: plain, reusePort });
-      plain = listener.port;
-      const { receiveBufferBytes } = listener;
-      if (receiveBufferBytes > 0 && receiveBufferBytes < WANTED_BUFFER_BYTES) {
-        log(
-          `socket buffers: ${receiveBufferBytes} bytes granted of ${WANTED_BUFFER_BYTES}; raise net.core.rmem_max`,
-        );
-      }
+      plain = await bind(wanted.plain, plain, async (port) => {
+        const listener = await this.#path.listen({ ip, port, reusePort });
+        const { receiveBufferBytes } = listener;
+        if (receiveBufferBytes > 0 && receiveBufferBytes < WANTED_BUFFER_BYTES) {
+          log(
+            `socket buffers: ${receiveBufferBytes} bytes granted of ${WANTED_BUFFER_BYTES}; raise net.core.rmem_max`,
+          );
+        }
+        return listener.port;
+      });
       if (secure !== null) {
-        secure = await this.#openStream(ip, secure, this.#certificate);
+        secure = await bind(wanted.secure, secure, (port) => this.#openStream(ip, port, this.#certificate));
       }
     }
     this.#ports = { udp: plain, tcp: config.tcp ? plain : null, tls: secure };

@@ -89,7 +89,7 @@ export interface PeerLink {
   setTracks(tracks: LocalTracks): void;
   /** How large the peer's picture is shown here: said once the link is confirmed, and then at every change. */
   setShown(of: PictureOf, size: ShownSize): void;
-  /** Of whatever kind. Empty where the browser cannot say. */
+  /** What came so far, of whatever kind; empty where the browser cannot say. */
   received(): Promise<Received>;
   /**
    * Makes a living peer send something even while all its media is off: a message on a reliable channel is acknowledged

@@ -7,6 +7,7 @@ const SETTLED_MS = 250;
 /** Whoever looks elsewhere for a moment finds the picture going. */
 const AWAY_MS = 3_000;
 const MAX_PX = 0xffff;
+const UNSEEN: ShownSize = { width: 0, height: 0 };
 
 /**
  * In device pixels; 0 x 0 while nobody can see it: the page is hidden, the tile out of sight, and the picture in no window of
@@ -17,14 +18,15 @@ export function tellShown(
   tell: (size: ShownSize) => void,
   zoom: Accessor<number> = () => 1,
 ): void {
-  // Until the browser has looked for the first time, both are unknown and nothing is told.
-  const [box, setBox] = createSignal<{ width: number; height: number } | null>(null);
+  const [box, setBox] = createSignal(UNSEEN);
+  /** Null until the browser has looked for the first time: till then only a hidden page is told of. */
   const [isInView, setInView] = createSignal<boolean | null>(null);
   const [isHidden, setHidden] = createSignal(document.hidden);
   /** In the small window into which browsers take any picture (Picture-in-Picture s4). */
   const [isFloating, setFloating] = createSignal(false);
   const gone = new AbortController();
   const { signal } = gone;
+  // In the same frame it comes before what is in view (HTML s8.1.7.3).
   const sizes = new ResizeObserver(([entry]) => entry && setBox(entry.contentRect));
   const views = new IntersectionObserver((entries) => setInView(entries.at(-1)?.isIntersecting === true));
   sizes.observe(tile);
@@ -35,14 +37,13 @@ export function tellShown(
 
   const pixels = (length: number) =>
     isFloating() ? MAX_PX : Math.min(MAX_PX, Math.ceil(length * zoom() * devicePixelRatio));
-  const nothing: ShownSize = { width: 0, height: 0 };
   const size = createMemo(
     (): ShownSize | null => {
-      const { width, height } = box() ?? nothing;
+      const { width, height } = box();
       if (!isFloating()) {
-        if (isHidden()) return nothing;
-        if (box() === null || isInView() === null) return null;
-        if (!isInView() || width === 0 || height === 0) return nothing;
+        if (isHidden()) return UNSEEN;
+        if (isInView() === null) return null;
+        if (!isInView() || width === 0 || height === 0) return UNSEEN;
       }
       return { width: pixels(width), height: pixels(height) };
     },

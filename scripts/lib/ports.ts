@@ -49,7 +49,14 @@ function udpPort(host: string, port: number): Promise<number> {
   });
 }
 
-function describe(error: unknown, name: string, protocol: string, host: string, port: number): StartError {
+/** What the person is told when the system refuses a port. `name` is the setting the sentence points to. */
+export function cannotUse(
+  error: unknown,
+  name: string,
+  protocol: 'TCP' | 'UDP',
+  host: string,
+  port: number,
+): StartError {
   const code = error instanceof Error && 'code' in error ? error.code : '';
   const place = `${protocol} port ${port} on ${host}`;
   if (code === 'EADDRINUSE') {
@@ -73,7 +80,7 @@ export async function claimPort(
   try {
     return await (protocol === 'TCP' ? tcpPort(host, port) : udpPort(host, port));
   } catch (error) {
-    throw describe(error, name, protocol, host, port);
+    throw cannotUse(error, name, protocol, host, port);
   }
 }
 

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ensureClient } from './client.ts';
-import { claimPort, lanAddresses } from './ports.ts';
+import { claimPort, lanAddresses, StartError } from './ports.ts';
 import { type RelayProcess, startRelay } from './relay-process.ts';
 import { startWorkerServer, type WorkerServer } from './worker-server.ts';
 
@@ -64,8 +64,8 @@ export interface Parley {
   /** Takes the server away, the relay stays; idempotent. */
   stopServer(): Promise<void>;
   /**
-   * Brings the server back on the same port with the same keys; nothing happens while it runs. Meanwhile the port is anybody's, be it
-   * for one connection: then the server waits a while for it.
+   * Brings the server back on the same port with the same keys; nothing happens while it runs. While it is away another program
+   * may take the port, if only for one connection: it is waited for, some ten seconds.
    */
   startServer(): Promise<void>;
   /** Ends everything; idempotent. */
@@ -128,7 +128,8 @@ export async function startParley(options: StartOptions = {}): Promise<Parley> {
             ...(tls === undefined ? {} : { tls }),
           });
         } catch (error) {
-          if (triesLeft === 0 || closing) throw error;
+          const isTaken = error instanceof StartError && error.message.includes('Address already in use');
+          if (!isTaken || triesLeft === 0 || closing) throw error;
           await new Promise((resolve) => setTimeout(resolve, RETURN_PAUSE_MS));
         }
       }

@@ -7,12 +7,12 @@ import { useStage } from './stage.ts';
 const stage = useStage({ turn: false });
 const BEFORE_MS = 6_000;
 /**
- * Of five calls most decide: of what else the machine does something may fall into the time of a file, but hardly into that
- * of most. Once three are on one side, the others are not made.
+ * The majority of five calls decides: of what else the machine does something may fall into the time of a file, but hardly into
+ * that of most. Once three are on one side, the others are not made.
  */
-const MOST = 3;
+const MAJORITY = 3;
 /**
- * What may be concealed more than before, in the middle one of all calls: a fiftieth of the time. Packets of four pages
+ * What may be concealed more than before, in most calls: a fiftieth of the time. Packets of four pages
  * meet on two cores here, whose own unrest is a part of either figure.
  */
 const MOST_MORE = 0.02;
@@ -84,6 +84,6 @@ it('a file reaches everyone beside four videos, and conceals no more of their vo
   const more: number[] = [];
   const within = () => more.filter((one) => one <= MOST_MORE).length;
   // A call of its own each: the first file is the hardest, as the browsers' jitter buffers learn from it.
-  while (within() < MOST && more.length - within() < MOST) more.push(await concealedMore());
-  expect(within(), `more concealed: ${more.join(', ')}`).toBe(MOST);
+  while (within() < MAJORITY && more.length - within() < MAJORITY) more.push(await concealedMore());
+  expect(within(), `more concealed: ${more.join(', ')}`).toBe(MAJORITY);
 }, 900_000);

@@ -51,8 +51,8 @@ export async function startRelayGate(): Promise<RelayGate> {
   }
 
   inside.on('message', async (packet, from) => {
-    // Not a client's: some other program's, to a port that was its own before.
-    if (packet.length < TRANSACTION[1]) return;
+    // Shorter than any message of STUN and TURN: some other program's, to a port that was its own before.
+    if (packet.length < 4) return;
     const client = `${from.address} ${from.port}`;
     if (isNewcomer(packet)) abandoned.delete(client);
     if (abandoned.has(client)) return;

@@ -73,7 +73,9 @@ async function withRelay(
       expect(host.counted('refused400')).toBe(0);
       isDone = true;
     } catch (error) {
-      if (drawsOfNone() === before || host.counted('refused400') !== 1) throw error;
+      // Twice where the client repeated itself before the answer came.
+      const draws = drawsOfNone() - before;
+      if (draws === 0 || host.counted('refused400') > draws) throw error;
     } finally {
       await host.close();
     }

@@ -133,7 +133,7 @@ describe('a link that breaks', () => {
     expect(texts(alice).at(-1)).toBe('bob! answered meanwhile');
   });
 
-  it('by its channel first, as where the other page goes, is told of before it is made again', async () => {
+  it('channel first shows as waiting at once what was not delivered', async () => {
     const [alice, bob] = [person('alice'), person('bob')];
     const link = linkFeatures(alice, bob);
     alice[1].send('is lost', null);

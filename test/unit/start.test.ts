@@ -182,8 +182,13 @@ describe('npm start', () => {
       await expect(fetch(parley.url)).rejects.toThrow();
       const other = createServer().listen(parley.port, '127.0.0.1');
       await once(other, 'listening');
-      const back = parley.startServer();
-      setTimeout(() => other.close(), 1_000);
+      let isBack = false;
+      const back = parley.startServer().then(() => {
+        isBack = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      expect(isBack).toBe(false);
+      other.close();
       await back;
       expect((await fetch(parley.url)).status).toBe(200);
     } finally {

@@ -2,7 +2,7 @@
  * Text messages between people: to everyone or to one. Owns the log, kept in memory only, and for each person what was
  * written to them and not acknowledged yet; knows no peer connection, no words and no elements.
  *
- * A message is `waiting` while there is no link to carry it, `sent` once a channel took it, `delivered` when the person's page
+ * A message is `waiting` while there is no open channel to carry it, `sent` once a channel took it, `delivered` when the person's page
  * said so, and `failed` when they left first and did not come back, or too much waited for them. A new link is sent everything
  * that was not acknowledged, in order, also what had failed meanwhile; the receiver knows messages by their ids and shows each
  * once. Who joins later is sent nothing of what was said before.
@@ -103,7 +103,7 @@ interface Correspondent {
   readonly key: string;
   name: string;
   here: boolean;
-  /** null while there is no link. */
+  /** null while there is no open channel. */
   flow: FlowControl | null;
   /** By id, in order of writing. */
   readonly unacknowledged: Map<string, Uint8Array<ArrayBuffer>>;
@@ -288,7 +288,7 @@ export function createChat({
         mark(port.key, unacknowledged.keys(), 'waiting');
       };
       port.signal.addEventListener('abort', broken);
-      // The other side may end it while the link is still being mended, which without a server takes until there is one.
+      // It may end long before the link is given up: without a server, that waits until there is one.
       port.channels.chat.addEventListener('close', broken);
       for (const id of unacknowledged.keys()) void transmit(correspondent, id);
     },

@@ -76,7 +76,10 @@ export interface FileStore {
   find(sought: Sought): Promise<StoredMeta | null>;
   /** Resolves when what is old was cleared away: whether nothing is left. */
   readonly swept: Promise<boolean>;
-  /** Ends the worker, once no receipt is open any more: the last word on a file is often said later. Nothing is asked after it. */
+  /**
+   * Ends the worker, once no receipt is open any more: the last word on a file is often said later. No other file is asked for
+   * after it.
+   */
   close(): void;
 }
 
@@ -103,7 +106,7 @@ export type ToWorker =
     }
   | { readonly op: 'close'; readonly job: number; readonly keep: boolean }
   /** Ends the worker once every file that was opened is closed, and what was to be removed is. */
-  | { readonly op: 'end'; readonly job: 0 };
+  | { readonly op: 'end-worker'; readonly job: 0 };
 
 export type FromWorker = { readonly job: number } /** Of no job: number 0. */ & (
   | { readonly kind: 'swept'; readonly empty: boolean }
@@ -200,7 +203,8 @@ export function createFileStore(): FileStore {
           chunk: (chunk, frame, at) => post({ op: 'chunk', job, chunk, frame, at }, [frame]),
           close(keep) {
             jobs.delete(job);
-            post({ op: 'close', job, keep });
+            // The last word may come when the worker has failed; another one would have nothing to close.
+            worker?.postMessage({ op: 'close', job, keep } satisfies ToWorker);
           },
         });
         jobs.set(job, (message) => {
@@ -229,7 +233,6 @@ export function createFileStore(): FileStore {
         (job) => ({ op: 'find', job, sought }),
         (heard) => (heard.kind === 'found' ? heard.meta : null),
       ),
-    // A worker that failed has nothing left to end.
-    close: () => worker?.postMessage({ op: 'end', job: 0 } satisfies ToWorker),
+    close: () => worker?.postMessage({ op: 'end-worker', job: 0 } satisfies ToWorker),
   };
 }

@@ -170,7 +170,7 @@ export function createIncoming({ meta, store, memory, changed, ...options }: Inc
   /** A browser that gives a page no private files still has memory for what is not too large. */
   async function openAt(place: Place): Promise<Receipt | StoreProblem | 'no-memory'> {
     const opened = await store.open(meta, place, events);
-    if (opened !== 'storage' || place !== 'private' || outcome) return opened;
+    if (opened !== 'storage' || place !== 'private' || outcome || isSuspended) return opened;
     if (memory.bytes + meta.sizeBytes > MAX_MEMORY_BYTES) return 'no-memory';
     memoryBytes = meta.sizeBytes;
     memory.bytes += memoryBytes;

@@ -71,8 +71,8 @@ const receiving = new Map<number, Receiving>();
 const reading = new Map<number, AbortController>();
 /** Requests about one file wait for its opening. */
 const opening = new Map<number, Promise<void>>();
-/** Files that are being closed, and removed if they are not to be kept. */
-let closing = 0;
+/** Files that are being closed, and removed if they are not to be kept; and the sweep, which begins with the worker. */
+let closing = 1;
 let isEnding = false;
 
 self.addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
@@ -105,13 +105,13 @@ function handle(message: ToWorker): void {
         job,
         open(job, message.meta, message.place).finally(() => {
           opening.delete(job);
-          endIfUnused();
+          endWorkerIfUnused();
         }),
       );
       return;
-    case 'end':
+    case 'end-worker':
       isEnding = true;
-      endIfUnused();
+      endWorkerIfUnused();
       return;
     default:
       receive(message);
@@ -182,28 +182,30 @@ function receive(message: Extract<ToWorker, { op: 'outline' | 'page' | 'chunk' |
       void takeChunk(job, file, message.chunk, new Uint8Array(message.frame, message.at));
       return;
     case 'close':
-      end(job, file);
+      endFile(job, file);
       receiving.delete(job);
-      close(file, message.keep);
+      closeFile(file, message.keep);
   }
 }
 
-function close({ sink }: Receiving, keep: boolean): void {
+function closeFile({ sink }: Receiving, keep: boolean): void {
   closing += 1;
   void sink
     .close(keep)
     .catch(() => undefined)
-    .finally(() => {
-      closing -= 1;
-      endIfUnused();
-    });
+    .finally(closed);
 }
 
-function endIfUnused(): void {
+function closed(): void {
+  closing -= 1;
+  endWorkerIfUnused();
+}
+
+function endWorkerIfUnused(): void {
   if (isEnding && receiving.size + opening.size + closing === 0) self.close();
 }
 
-function end(job: number, file: Receiving): void {
+function endFile(job: number, file: Receiving): void {
   if (file.over) return;
   file.over = true;
   receiving.delete(job);
@@ -217,8 +219,8 @@ function end(job: number, file: Receiving): void {
 
 function fail(job: number, file: Receiving, problem: StoreProblem): void {
   if (file.over) return;
-  end(job, file);
-  close(file, false);
+  endFile(job, file);
+  closeFile(file, false);
   post({ job, kind: 'failed', problem });
 }
 
@@ -543,7 +545,9 @@ function same(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
-sweep().then(
-  (empty) => post({ job: 0, kind: 'swept', empty }),
-  () => post({ job: 0, kind: 'swept', empty: false }),
-);
+sweep()
+  .then(
+    (empty) => post({ job: 0, kind: 'swept', empty }),
+    () => post({ job: 0, kind: 'swept', empty: false }),
+  )
+  .finally(closed);
