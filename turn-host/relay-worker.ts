@@ -20,7 +20,7 @@ const WANTED_BUFFER_BYTES = 4 << 20;
 const BURST_SECONDS = 4;
 /** Of new allocations, and so of new connections. */
 const NEW_BURST_SECONDS = 5;
-/** How often the system may choose: its port may be free for TCP or at one address, and taken for UDP or at another address. */
+/** How often the system may choose: its port may be free for TCP or at one address, and taken for UDP or at another one. */
 const MAX_DRAWS = 20;
 
 /** The port that the system chose is taken where it is needed too. `cause` is the system's error. */
@@ -102,7 +102,7 @@ async function createWorker(options: WorkerOptions): Promise<Worker> {
   return worker;
 }
 
-/** Listens on `port`, which is another than the one that was asked for where the system has chosen. Resolves to it as bound. */
+/** Listens on `port`, which is another than `wanted` where the system has chosen. Resolves to the port as bound. */
 async function bind(
   wanted: number | null,
   port: number,

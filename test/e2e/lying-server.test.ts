@@ -202,7 +202,10 @@ it('a hello repeated under other ids, and many hellos under one id, neither hide
 const seesNobody = ({ page }: Person) =>
   page.getByRole('heading', { name: 'Nobody else is here yet' }).waitFor();
 
-/** Alice is alone in a room and loses it; Bob, who waits for an answer as long as it takes, joins, and when `meanwhile` is done she is back. */
+/**
+ * Alice is alone in a room and loses it; Bob, who waits for an answer as long as it takes, joins, and when `meanwhile` is done
+ * she is back.
+ */
 async function absence(
   away: 'heard' | 'unheard',
   meanwhile: (alice: Person, bob: Person) => Promise<void>,

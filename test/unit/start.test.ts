@@ -79,15 +79,23 @@ afterEach(() => {
 });
 
 describe('npm start', () => {
-  it('ends with a sentence when the TCP port is taken', async () => {
+  it.each([
+    ['PORT is taken', 0, []],
+    ['the port after it is, where --lan offers the authority', 1, ['--lan']],
+  ])('ends with a sentence when %s', async (_what, after, words) => {
+    const data = mkdtempSync(join(tmpdir(), 'parley-taken-'));
+    onTestFinished(() => rmSync(data, { recursive: true }));
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
+    onTestFinished(() => void server.close());
     const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const { ended, output } = start({ PORT: String(port), HOST: '127.0.0.1' });
+    const taken = typeof address === 'object' && address !== null ? address.port : 0;
+    const env = { PORT: String(taken - after), HOST: '127.0.0.1', XDG_DATA_HOME: data };
+    const { ended, output } = start(env, ...words);
     expect(await ended).toBe(1);
-    expect(output().trim()).toMatch(new RegExp(`^TCP port ${port} on 127.0.0.1 is already taken: .*PORT.*$`));
-    server.close();
+    expect(output().trim()).toMatch(
+      new RegExp(`^TCP port ${taken} on 127.0.0.1 is already taken: .*PORT.*$`),
+    );
   });
 
   it('ends with a sentence when the UDP port is taken', async () => {

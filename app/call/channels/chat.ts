@@ -2,10 +2,10 @@
  * Text messages between people: to everyone or to one. Owns the log, kept in memory only, and for each person what was
  * written to them and not acknowledged yet; knows no peer connection, no words and no elements.
  *
- * A message is `waiting` while there is no open channel to carry it, `sent` once a channel took it, `delivered` when the person's page
- * said so, and `failed` when they left first and did not come back, or too much waited for them. A new link is sent everything
- * that was not acknowledged, in order, also what had failed meanwhile; the receiver knows messages by their ids and shows each
- * once. Who joins later is sent nothing of what was said before.
+ * A message is `waiting` while there is no open channel to carry it, `sent` once a channel took it, `delivered` when the
+ * person's page said so, and `failed` when they left first and did not come back, or too much waited for them. A new link is
+ * sent everything that was not acknowledged, in order, also what had failed meanwhile; the receiver knows messages by their
+ * ids and shows each once. Who joins later is sent nothing of what was said before.
  */
 
 import {
